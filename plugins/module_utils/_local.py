@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+import time
+
+from ._ports import Clock, CommandResult, Runner
+
+SYSTEM_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+class LocalRunner(Runner):
+    """Runs commands with subprocess, in their own process group, with a clean environment."""
+
+    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
+        argv = tuple(str(word) for word in argv)
+        environment = {"PATH": ":".join(SYSTEM_PATHS), "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+        environment.update(env or {})
+        try:
+            process = subprocess.Popen(  # pylint: disable=consider-using-with
+                argv,
+                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=_with_home(environment, user),
+                start_new_session=True,
+                **_demotion(user),
+            )
+        except FileNotFoundError as exc:
+            return CommandResult(argv, 127, "", str(exc))
+        try:
+            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
+            rc = process.returncode
+        except subprocess.TimeoutExpired:
+            _kill_group(process.pid)
+            out, err = process.communicate()
+            rc = None
+        return CommandResult(argv, rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+    def which(self, name, *, paths=()):
+        for folder in (*paths, *SYSTEM_PATHS):
+            candidate = os.path.join(folder, name)
+            if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+                return candidate
+        return None
+
+
+class SystemClock(Clock):
+    """The real clock."""
+
+    def now(self):
+        return time.monotonic()
+
+    def sleep(self, seconds):
+        time.sleep(seconds)
+
+
+def _with_home(environment, user):
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        environment = dict(environment, HOME=entry.pw_dir, USER=user, LOGNAME=user)
+    return environment
+
+
+def _demotion(user):
+    if user is None:
+        return {}
+    entry = pwd.getpwnam(user)
+    if entry.pw_uid == os.geteuid():
+        return {}
+    groups = os.getgrouplist(user, entry.pw_gid)
+
+    def demote():
+        os.setgroups(groups)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+
+    return {"preexec_fn": demote}
+
+
+def _kill_group(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def acting_as(user):
+    """Switch the effective user for the time of a block, as PostgreSQL's peer authentication looks at it.
+
+    Nothing happens when we are that user already. Raises PermissionError unless we are root.
+    """
+    entry = pwd.getpwnam(user)
+    before_uid, before_gid = os.geteuid(), os.getegid()
+    if entry.pw_uid == before_uid:
+        yield
+        return
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(before_uid)
+        os.setegid(before_gid)
+
+
+__all__ = ("LocalRunner", "SystemClock", "acting_as")

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+
+from __future__ import annotations
+
+import abc
+import typing as t
+
+
+class CommandResult(t.NamedTuple):
+    """What a command said. ``rc`` is None when it was ended because its time was up."""
+
+    argv: tuple
+    rc: t.Optional[int]
+    stdout: str
+    stderr: str
+
+
+class Runner(abc.ABC):
+    """Runs commands on this host. Secrets go through files, ``stdin`` or ``env``, never through ``argv``."""
+
+    @abc.abstractmethod
+    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
+        """Run ``argv`` as ``user`` (None: as we are) with a limit in seconds; return a ``CommandResult``.
+
+        Never raises for a non-zero exit, a time-out (rc None) or a missing program (rc 127).
+        """
+
+    @abc.abstractmethod
+    def which(self, name, *, paths=()):
+        """Return the absolute path of a program, or None. ``paths`` are looked at first, the system's after."""
+
+
+class Clock(abc.ABC):
+    """Time, so that waiting can be tested without waiting."""
+
+    @abc.abstractmethod
+    def now(self):
+        """Seconds of a monotonic clock."""
+
+    @abc.abstractmethod
+    def sleep(self, seconds):
+        """Wait."""
+
+
+def wait_for(probe, *, clock, timeout, interval=0.25):
+    """Call ``probe()`` until it returns something true or ``timeout`` seconds are over; return its last answer."""
+    deadline = clock.now() + timeout
+    while True:
+        answer = probe()
+        if answer or clock.now() >= deadline:
+            return answer
+        clock.sleep(interval)
+
+
+__all__ = ("Clock", "CommandResult", "Runner", "wait_for")
