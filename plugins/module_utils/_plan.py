@@ -44,7 +44,7 @@ class Plan(t.NamedTuple):
 
     summary: str
     steps: tuple = ()
-    refusal: t.Optional[Refusal] = None
+    refusal: Refusal | None = None
 
     @property
     def changes(self):

@@ -14,7 +14,7 @@ class CommandResult(t.NamedTuple):
     """What a command said. ``rc`` is None when it was ended because its time was up."""
 
     argv: tuple
-    rc: t.Optional[int]
+    rc: int | None
     stdout: str
     stderr: str
 
