@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.findings import MAX_LAG_BYTES, findings, verdict
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.gates import deploy_gate, recovery_gate
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members import (
+    database_members,
+    pgpool_members,
+    topology_problems,
+)
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
+
+
+def cluster_view(postgres_answers, pgpool_answers, databases, pgpools, vip=None, primary=""):
+    """Put registered answers (loop results, or a mapping host to result) side by side."""
+    view = build_view(databases, pgpools, _by_host(postgres_answers), _by_host(pgpool_answers), vip)
+    if not primary:
+        return view
+    if node_of(view, primary) is None:
+        raise AnsibleFilterError(f"{primary} was named as the primary, but is not a database host of this cluster")
+    return with_primary(view, primary)
+
+
+def _by_host(answers):
+    if isinstance(answers, Mapping):
+        return dict(answers)
+    return {str(answer["item"]["name"]): answer for answer in answers}
+
+
+def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
+    """findings, verdict and the lines of the screen for a view."""
+    found = findings(view, max_lag_bytes)
+    word = verdict(found)
+    return {"schema": 1, "verdict": word, "findings": found, "screen": render(view, found, word)}
+
+
+class FilterModule:
+    """Decisions over the whole cluster, for the playbooks."""
+
+    def filters(self):
+        return {
+            "cluster_report": cluster_report,
+            "cluster_view": cluster_view,
+            "database_members": database_members,
+            "deploy_gate": deploy_gate,
+            "pgpool_members": pgpool_members,
+            "recovery_gate": recovery_gate,
+            "topology_problems": topology_problems,
+        }

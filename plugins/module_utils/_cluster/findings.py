@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+
+"""What is wrong with a cluster, and the command that mends it. Pure."""
+
+from __future__ import annotations
+
+from .view import UP, node_of
+
+MAX_LAG_BYTES = 16 * 1024 * 1024
+
+
+def findings(view, max_lag_bytes=MAX_LAG_BYTES):
+    """Return a list of dicts: severity (critical, warning), code, host, message, command."""
+    found = []
+    if view["primary"] is None:
+        found.append(
+            _finding(
+                "critical", "no_primary", None, f"nobody can say who the primary is: {view['dispute']}",
+                "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
+            )
+        )
+    for node in view["nodes"]:
+        found += _node_findings(view, node, max_lag_bytes)
+    found += _pgpool_findings(view) + _vip_findings(view)
+    return sorted(found, key=lambda f: (f["severity"] != "critical", f["host"] or "", f["code"]))
+
+
+def verdict(found):
+    """healthy, degraded (serves, with something to mend) or broken (does not serve, or is not safe)."""
+    if any(f["severity"] == "critical" for f in found):
+        return "broken"
+    return "degraded" if found else "healthy"
+
+
+def _finding(severity, code, host, message, command):
+    return {"severity": severity, "code": code, "host": host, "message": message, "command": command}
+
+
+def recover_command(host):
+    return f"ansible-playbook recover_standby.yml -l {host}"
+
+
+def _node_findings(view, node, max_lag_bytes):
+    host = node["host"]
+    if not node["answered"]:
+        message = f"could not be asked: {node['error']}"
+        return [_finding("warning", "node_silent", host, message, f"look at {host} itself")]
+    if host == view["primary"]:
+        return _primary_findings(view, node)
+    if node["role"] == "primary":
+        return [
+            _finding(
+                "critical", "false_primary", host,
+                f"runs as a second primary (timeline {node['timeline']}, LSN {node['lsn']})", recover_command(host),
+            )
+        ]
+    if node["role"] != "standby":
+        why = f": {node['error']}" if node["error"] else ""
+        return [_finding("warning", "node_down", host, f"PostgreSQL is {node['role']}{why}", recover_command(host))]
+    return _standby_findings(view, node, max_lag_bytes)
+
+
+def _primary_findings(view, node):
+    by_slot = {n["slot"]: n["host"] for n in view["nodes"]}
+    found = []
+    for proxy, seen in sorted(node["seen_by"].items()):
+        if seen is None or seen["status"] not in UP:
+            found.append(
+                _finding(
+                    "critical", "primary_detached", node["host"],
+                    f"is the primary, but {proxy} has it {seen['status'] if seen else 'not listed'}",
+                    f"on {proxy}: pcp_attach_node -h localhost -w -n {node['backend_id']}",
+                )
+            )
+    for slot in node["slots"] or ():
+        if not slot["active"] and slot["name"] in by_slot:
+            found.append(
+                _finding(
+                    "warning", "slot_inactive", by_slot[slot["name"]],
+                    f"its slot {slot['name']} on {node['host']} is not in use and keeps "
+                    f"{slot.get('retained_bytes') or 0} bytes of WAL",
+                    recover_command(by_slot[slot["name"]]),
+                )
+            )
+    return found
+
+
+def _standby_findings(view, node, max_lag_bytes):
+    host, receiver = node["host"], node["receiver"] or {}
+    primary = node_of(view, view["primary"]) if view["primary"] else None
+    found = []
+    if receiver.get("status") != "streaming":
+        found.append(
+            _finding("warning", "not_streaming", host, "is a standby, but does not stream", recover_command(host))
+        )
+    elif primary and primary["timeline"] and receiver.get("timeline") != primary["timeline"]:
+        found.append(
+            _finding(
+                "warning", "wrong_timeline", host,
+                f"streams timeline {receiver.get('timeline')}, the primary is on {primary['timeline']}",
+                recover_command(host),
+            )
+        )
+    elif (node["lag_bytes"] or 0) > max_lag_bytes:
+        found.append(
+            _finding("warning", "lag", host, f"is {node['lag_bytes']} bytes behind", f"see disk and network of {host}")
+        )
+    for proxy, seen in sorted(node["seen_by"].items()):
+        if seen is None or seen["status"] not in UP:
+            found.append(
+                _finding(
+                    "warning", "detached", host, f"is {seen['status'] if seen else 'not listed'} on {proxy}",
+                    recover_command(host),
+                )
+            )
+    return found
+
+
+def _pgpool_findings(view):
+    found = []
+    for proxy in view["pgpools"]:
+        if not proxy["reachable"]:
+            found.append(
+                _finding(
+                    "warning", "pgpool_silent", proxy["host"], f"does not answer: {proxy['error']}",
+                    f"systemctl status pgpool2 on {proxy['host']}",
+                )
+            )
+        elif view["primary"] and proxy["primary"] != view["primary"]:
+            found.append(
+                _finding(
+                    "critical", "pgpool_wrong_primary", proxy["host"],
+                    f"takes {proxy['primary'] or 'nobody'} for the primary, which is {view['primary']}",
+                    f"compare 'show pool_nodes' on {proxy['host']} with the table above",
+                )
+            )
+    return found
+
+
+def _vip_findings(view):
+    holders = view["vip_holders"]
+    if not view["vip"] or len(holders) == 1:
+        return []
+    silent = [p["host"] for p in view["pgpools"] if not p["host_answered"]]
+    if holders:
+        message = f"the virtual IP {view['vip']} is on {' and '.join(holders)}"
+    elif silent:
+        message = f"no pgpool that answered holds the virtual IP {view['vip']}; not asked: {', '.join(silent)}"
+    else:
+        message = f"nobody holds the virtual IP {view['vip']}"
+    return [_finding("critical", "vip", None, message, "systemctl status pgpool2 on the pgpools")]
+
+
+__all__ = ("MAX_LAG_BYTES", "findings", "recover_command", "verdict")
