@@ -1,0 +1,74 @@
+# pgops.pgpool: everything a developer or CI runs. `make help` lists it; each target also sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+TOOLS := tests/tools
+BIN := $(CURDIR)/.venv/bin
+SCENARIOS := default recover_standby
+
+# The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/playbooks/collections
+export MOLECULE_GLOB := molecule/*/molecule.yml
+export PATH := $(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help demo test quick units lint netns sanity build scenario venv venv-test image clean
+.PHONY: lab-up lab-down lab-shell lab-status lab-clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+demo:  ## build a four-host cluster in Docker, kill the primary under load, bring it back
+	@$(MAKE) --no-print-directory -j2 venv image
+	@python molecule/shared/demo.py
+
+test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molecule scenarios
+	@python $(TOOLS)/stages.py --quick lint units netns sanity build --lab $(SCENARIOS)
+
+quick: venv-test  ## `test` without the scenarios
+	@python $(TOOLS)/stages.py --quick lint units netns sanity build
+
+units: venv-test  ## unit and structure tests (A= further pytest arguments)
+	@$(TOOLS)/pytest.sh units tests/unit $(A)
+
+netns: venv-test  ## tests on real interfaces inside network namespaces (root, Linux)
+	@$(TOOLS)/pytest.sh netns tests/netns $(A)
+
+lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck
+	@$(TOOLS)/lint.sh
+
+sanity: venv-test  ## ansible-test sanity, without ignore entries
+	@$(TOOLS)/sanity.sh
+
+build: venv-test  ## build the collection, import it as Galaxy would, install and use it
+	@$(TOOLS)/build.sh
+
+scenario: venv-test  ## one molecule scenario: make scenario S=default
+	@$(TOOLS)/scenario.sh $(S)
+
+lab-up: venv  ## start the lab's hosts (LAB_PROJECT, LAB_SUBNET, LAB_SUITE: molecule/shared/lab.py)
+	@python3 molecule/shared/lab.py up
+
+lab-down:  ## remove the lab's hosts and network
+	@python3 molecule/shared/lab.py down
+
+lab-shell:  ## a shell on a lab host: make lab-shell H=postgres-db1
+	@python3 molecule/shared/lab.py shell $(H)
+
+lab-status:  ## what of the lab is running
+	@python3 molecule/shared/lab.py status
+
+lab-clean:  ## lab-down, and its images and generated files too
+	@python3 molecule/shared/lab.py clean
+
+image:
+	@python3 molecule/shared/lab.py image
+
+venv:
+	@$(TOOLS)/venv.sh .venv requirements.txt
+
+venv-test:
+	@$(TOOLS)/venv.sh .venv requirements.txt requirements-test.txt
+
+clean:  ## remove environments, caches and build results (not a running lab: lab-clean)
+	rm -rf .venv .venv-importer .cache .ansible .ruff_cache .pytest_cache
