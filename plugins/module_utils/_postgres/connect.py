@@ -1,0 +1,286 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import select
+import time
+
+from .._errors import AuthenticationFailed, CommandFailed, PgopsError, Unreachable
+from .._local import acting_as
+from . import history
+from .overrides import here
+
+APPLICATION = "pgops"
+_REJECTED = (
+    "authentication failed",
+    "authentication error",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects",
+    "no password supplied",
+    "is not permitted to log in",
+    "permission denied to start WAL sender",
+    "must be superuser or replication role",
+)
+_NO_SUCH_ROLE = ("role ", " does not exist")
+_BUSY = (
+    "the database system is",
+    "too many clients",
+    "too many connections",
+    "remaining connection slots are reserved",
+    "number of requested standby connections exceeds",
+    "is not currently accepting connections",
+)
+
+
+class Connection:
+    """One session in autocommit with a limit in seconds on every answer, even when the server is frozen."""
+
+    def __init__(self, raw, *, server, timeout, driver):
+        self.raw, self.server, self.timeout, self._driver = raw, server, timeout, driver
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.close()
+
+    def close(self):
+        self.raw.close()
+
+    @property
+    def server_version(self):
+        """The version as libpq tells it: 150018."""
+        return self.raw.server_version
+
+    @property
+    def major(self):
+        """The major version: 15."""
+        return self.raw.server_version // 10000
+
+    def query(self, sql, args=(), *, timeout=None):
+        """Return the rows as dicts (``[]`` for a command without rows)."""
+        limit = self.timeout if timeout is None else timeout
+        try:
+            cursor = self.raw.cursor()
+            cursor.execute(sql, args or None)
+            _wait(self.raw, deadline=time.monotonic() + limit)
+            if cursor.description is None:
+                return []
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
+        except _TimeIsUp:
+            self.close()
+            raise _unreachable(self.server, f"no answer within {limit:g} s to: {_first_line(sql)}") from None
+        except self._driver.Error as exc:
+            raise _query_error(exc, self.server, sql) from exc
+
+
+class _TimeIsUp(Exception):
+    pass
+
+
+def connect_local(layout, dbname="postgres", timeout=5):
+    """Open a session over the Unix socket as the user that runs PostgreSQL (peer authentication)."""
+    server = f"{here()} (port {layout.port} in {layout.socket_directory})"
+    parameters = {"host": layout.socket_directory, "port": layout.port, "user": layout.postgres_user, "dbname": dbname}
+    return _connect(parameters, server=server, os_user=layout.postgres_user, timeout=timeout)
+
+
+def connect_remote(
+    *,
+    host,
+    port,
+    user,
+    pass_file,
+    dbname,
+    sslmode,
+    timeout,
+    replication=False,
+    os_user="postgres",
+    application=APPLICATION,
+):
+    """Open a session on another server; libpq reads the password from ``pass_file``, as ``os_user`` who owns it."""
+    parameters = {"host": host, "port": port, "user": user, "passfile": pass_file, "sslmode": sslmode or "prefer"}
+    parameters["application_name"] = application
+    if replication:
+        parameters["replication"] = "true"
+    else:
+        parameters["dbname"] = dbname
+    return _connect(parameters, server=f"{host}:{port}", os_user=os_user, timeout=timeout)
+
+
+def query(conn, sql, args=(), *, timeout=None):
+    """Return the rows of a query as dicts; ``timeout`` replaces the connection's limit for this one."""
+    return conn.query(sql, args) if timeout is None else conn.query(sql, args, timeout=timeout)
+
+
+def query_one(conn, sql, args=(), *, timeout=None):
+    """Return the first row as a dict, or None."""
+    rows = query(conn, sql, args, timeout=timeout)
+    return rows[0] if rows else None
+
+
+def identify_system(conn):
+    """Ask a replication connection who it is: ``{system_identifier, timeline, lsn}``."""
+    row = query_one(conn, "IDENTIFY_SYSTEM")
+    return {"system_identifier": str(row["systemid"]), "timeline": int(row["timeline"]), "lsn": row["xlogpos"]}
+
+
+def timeline_history(conn, timeline):
+    """Return the text of a timeline's history file over a replication connection; empty for timeline 1."""
+    if timeline == 1:
+        return ""
+    content = query_one(conn, f"TIMELINE_HISTORY {int(timeline)}")["content"]
+    if isinstance(content, str):
+        return bytes.fromhex(content[2:]).decode("utf-8", "replace") if content.startswith("\\x") else content
+    return bytes(content).decode("utf-8", "replace")
+
+
+def remote_history(conn, timeline):
+    """Return the parsed history of a timeline over a replication connection."""
+    return history.parse(timeline_history(conn, timeline))
+
+
+def _driver():
+    try:
+        import psycopg2
+        import psycopg2.extensions
+        import psycopg2.extras
+    except ImportError as exc:
+        raise PgopsError(
+            "talk to PostgreSQL",
+            server=here(),
+            seen=f"the Python library psycopg2 is missing ({exc})",
+            next_step="install the package python3-psycopg2 on this host",
+            code="missing_library",
+        ) from exc
+    return psycopg2
+
+
+def _connect(parameters, *, server, os_user, timeout):
+    driver = _driver()
+    parameters.setdefault("application_name", APPLICATION)
+    parameters["options"] = f"-c statement_timeout={int(timeout * 1000)}"
+    parameters["connect_timeout"] = max(2, int(timeout))
+    try:
+        with _as_user(os_user, server):
+            raw = driver.connect(async_=1, **parameters)
+            _wait(raw, deadline=time.monotonic() + timeout)
+    except _TimeIsUp:
+        raw.close()
+        raise _unreachable(server, f"no answer within {timeout:g} s") from None
+    except driver.Error as exc:
+        raise _connect_error(exc, server, parameters["user"]) from exc
+    return Connection(raw, server=server, timeout=timeout, driver=driver)
+
+
+def _wait(raw, *, deadline):
+    """Drive an asynchronous psycopg2 connection until it is ready; only this bounds a server that is frozen."""
+    while True:
+        state = raw.poll()
+        if state == 0:
+            return
+        seconds = deadline - time.monotonic()
+        readers, writers = ([raw.fileno()], []) if state == 1 else ([], [raw.fileno()])
+        if seconds <= 0 or not any(select.select(readers, writers, [], seconds)):
+            raise _TimeIsUp
+
+
+@contextlib.contextmanager
+def _as_user(os_user, server):
+    """Act as the user that owns the socket and the pass file, and look like it to libpq.
+
+    libpq looks into $HOME/.postgresql and takes a directory it may not enter for an error; PG* variables of the
+    caller must not decide where we connect to.
+    """
+    try:
+        home = pwd.getpwnam(os_user).pw_dir
+    except KeyError:
+        raise _not_allowed(server, f"there is no user {os_user} here") from None
+    before = dict(os.environ)
+    try:
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
+        os.environ["HOME"] = home
+        with acting_as(os_user):
+            yield
+    except PermissionError as exc:
+        raise _not_allowed(server, f"may not act as {os_user} ({exc})") from exc
+    finally:
+        for name in [name for name in before if name.startswith("PG")] + ["HOME"]:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
+
+
+def _connect_error(exc, server, user):
+    seen = _first_line(str(exc)) or type(exc).__name__
+    text = str(exc)
+    if any(word in text for word in _REJECTED) or all(word in text for word in _NO_SUCH_ROLE):
+        return AuthenticationFailed(
+            f"log in to PostgreSQL as {user}",
+            server=server,
+            seen=seen,
+            next_step="compare the role, its entry in the pass file (mode 0600) and pg_hba.conf of that server",
+        )
+    if any(word in text for word in _BUSY):
+        return _unreachable(server, seen, code="not_accepting")
+    return _unreachable(server, seen)
+
+
+def _query_error(exc, server, sql):
+    sqlstate = getattr(exc, "pgcode", None)
+    seen = _first_line(str(exc)) or type(exc).__name__
+    if sqlstate is None or sqlstate.startswith(("57P", "08")):
+        return _unreachable(server, f"the connection ended ({seen}) at: {_first_line(sql)}")
+    return CommandFailed(
+        f"run {_first_line(sql)!r}",
+        server=server,
+        seen=f"{seen} (SQLSTATE {sqlstate})",
+        next_step="look into the log of that PostgreSQL; the role may lack a right",
+        evidence={"sqlstate": sqlstate},
+    )
+
+
+def _unreachable(server, seen, code=None):
+    return Unreachable(
+        "talk to PostgreSQL",
+        server=server,
+        seen=seen,
+        next_step="look at the service and its log on that server, then run this again",
+        code=code,
+    )
+
+
+def _not_allowed(server, seen):
+    return PgopsError(
+        "talk to PostgreSQL",
+        server=server,
+        seen=seen,
+        next_step="run the task as root (become: true), and check the option postgres_user",
+        code="permission_denied",
+    )
+
+
+def _first_line(text):
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[0][:300] if lines else ""
+
+
+__all__ = (
+    "Connection",
+    "connect_local",
+    "connect_remote",
+    "identify_system",
+    "query",
+    "query_one",
+    "remote_history",
+    "timeline_history",
+)
