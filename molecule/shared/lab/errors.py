@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stops the lab, in words for the person who called it."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """``str()`` of it is the whole message: what is wrong, and what to do next."""

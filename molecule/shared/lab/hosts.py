@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's containers: made, booted, checked, and made again when their systemd hangs at boot."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from . import apthost, cgroup, plan
+from .docker import attempt, docker, inspect
+from .errors import LabError
+from .network import LAB_LABEL, name_of
+from .progress import say
+
+HOST_LABEL = "pgops.lab.host"
+CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "NET_RAW")
+BOOTED = ("running", "degraded")
+BOOT_SECONDS = 40
+ATTEMPTS = 3
+STOP_SECONDS = 30
+
+
+def run_options(engine, settings):
+    """Options of ``docker run`` that are the same for all hosts: all that systemd needs, without --privileged."""
+    mounts = Path("/proc/mounts")
+    unified = cgroup.has_unified_mount(mounts.read_text()) if mounts.exists() else False
+    options = [word for name in CAPABILITIES for word in ("--cap-add", name)]
+    options += cgroup.security_options(engine.get("SecurityOptions") or [])
+    options += cgroup.cgroup_options(engine.get("CgroupVersion", ""), unified, settings.suite)
+    options += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--shm-size", "256m", "--stop-signal", "SIGRTMIN+3"]
+    for host in plan.hosts_of(settings):
+        options += ["--add-host", f"{host.name}:{host.address}"]
+    return options
+
+
+def state(settings, host):
+    """missing, exited, paused, ... as Docker says; cut when off the network; of a running host what systemd says."""
+    found = inspect("container", plan.container(settings.project, host.name))
+    if not found:
+        return "missing"
+    if found["State"]["Status"] != "running":
+        return found["State"]["Status"]
+    ours = found["NetworkSettings"]["Networks"].get(name_of(settings.project)) or {}
+    if ours.get("IPAddress") != host.address:
+        return "cut"
+    return boot_state(settings.project, host) or "silent"
+
+
+def boot_state(project, host):
+    """What systemd says of itself: running, degraded, starting, ... or an empty text."""
+    done = attempt("exec", plan.container(project, host.name), "systemctl", "is-system-running", timeout=10)
+    return done.out.strip()
+
+
+def create(settings, host, image, options):
+    """Make and start a container, in the place of one of the same name."""
+    name = plan.container(settings.project, host.name)
+    attempt("rm", "-f", "-v", name)
+    docker(
+        *("create", "--name", name, "--hostname", host.name),
+        *("--label", f"{LAB_LABEL}={settings.project}", "--label", f"{HOST_LABEL}={host.name}"),
+        *("--network", name_of(settings.project), "--ip", host.address, *options, image),
+    )
+    gateway = plan.address(settings.subnet, plan.GATEWAY)
+    docker("cp", "-", f"{name}:/", stdin=apthost.tar_of(apthost.files(settings.suite, gateway)))
+    docker("start", name)
+
+
+def boot(settings, hosts, image, options):
+    """Bring hosts up together; return those that had to be made or started."""
+    waiting = [host for host in hosts if state(settings, host) not in BOOTED]
+    changed = list(waiting)
+    for number in range(1, ATTEMPTS + 1):
+        for host in waiting:
+            if number > 1:
+                say(f"{host.name}: its systemd did not finish booting, making it again ({number} of {ATTEMPTS})")
+                create(settings, host, image, options)
+            elif not _revive(settings, host):
+                create(settings, host, image, options)
+        waiting = wait_booted(settings.project, waiting)
+        if not waiting:
+            return changed
+    names = [plan.container(settings.project, host.name) for host in waiting]
+    raise LabError(
+        f"{', '.join(names)}: systemd did not finish booting in {ATTEMPTS} attempts of {BOOT_SECONDS} s. "
+        f"Look with: docker exec {names[0]} systemctl list-jobs"
+    )
+
+
+def _revive(settings, host):
+    """Undo what stopped an existing container, so that its data stays; False when it has to be made."""
+    name = plan.container(settings.project, host.name)
+    found = inspect("container", name)
+    if not found or (found["Config"].get("Labels") or {}).get(LAB_LABEL) != settings.project:
+        return False
+    was = found["State"]["Status"]
+    if was == "paused":
+        attempt("unpause", name)
+    if (found["NetworkSettings"]["Networks"].get(name_of(settings.project)) or {}) == {}:
+        attempt("network", "connect", "--ip", host.address, name_of(settings.project), name)
+    say(f"{host.name}: {was}, starting it as it is" if was != "running" else f"{host.name}: waiting for it")
+    return attempt("start", name).ok
+
+
+def wait_booted(project, hosts, seconds=BOOT_SECONDS):
+    """Wait until hosts have booted and answer on the SSH port; return those that did not."""
+    waiting = list(hosts)
+    deadline = time.monotonic() + seconds
+    while waiting and time.monotonic() < deadline:
+        waiting = [host for host in waiting if boot_state(project, host) not in BOOTED]
+        if waiting:
+            time.sleep(0.3)
+    return waiting
+
+
+def prepare(settings, hosts):
+    """After the boot: this machine's certificates, the authorized key is put in by access."""
+    if not any(path.startswith("usr/local/share/ca-certificates/") for path in apthost.files(settings.suite, "")):
+        return
+    for host in hosts:
+        attempt("exec", plan.container(settings.project, host.name), "update-ca-certificates", timeout=60)
+
+
+def reboot(project, host):
+    """An orderly reboot; the data stays, so a boot that hangs is repeated instead of made anew."""
+    name = plan.container(project, host.name)
+    for number in range(1, ATTEMPTS + 1):
+        if number > 1:
+            say(f"{host.name}: its systemd did not finish booting, restarting ({number} of {ATTEMPTS})")
+            attempt("kill", name)
+        docker("restart", "-t", str(STOP_SECONDS), name, timeout=STOP_SECONDS + 60)
+        if not wait_booted(project, [host]):
+            return
+    raise LabError(f"{host.name} did not boot in {ATTEMPTS} attempts of {BOOT_SECONDS} s.")
+
+
+def start(project, host):
+    """Power on; as ``reboot`` when the boot hangs."""
+    docker("start", plan.container(project, host.name))
+    if wait_booted(project, [host]):
+        say(f"{host.name}: its systemd did not finish booting")
+        reboot(project, host)
+
+
+def answers(address, port=22, seconds=3):
+    """Whether a TCP connection from this machine is accepted."""
+    try:
+        with socket.create_connection((address, port), timeout=seconds):
+            return True
+    except OSError:
+        return False
