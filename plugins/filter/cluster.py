@@ -11,10 +11,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.findings import MAX_LAG_BYTES, findings, verdict
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.gates import deploy_gate, recovery_gate
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members import (
+    address_of,
     database_members,
     pgpool_members,
     topology_problems,
 )
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import plan_text, proof, result
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
@@ -35,6 +37,16 @@ def _by_host(answers):
     return {str(answer["item"]["name"]): answer for answer in answers}
 
 
+def registered(hostvars, name, hosts):
+    """What each host of a play registered under a name; a host without it (it was not in the play) is left out."""
+    return {str(host): hostvars[host][name] for host in hosts if name in hostvars[host]}
+
+
+def member_address(variables, name):
+    """The address that the members use for the host with these variables."""
+    return address_of(name, variables)
+
+
 def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
     """findings, verdict and the lines of the screen for a view."""
     found = findings(view, max_lag_bytes)
@@ -51,7 +63,12 @@ class FilterModule:
             "cluster_view": cluster_view,
             "database_members": database_members,
             "deploy_gate": deploy_gate,
+            "member_address": member_address,
             "pgpool_members": pgpool_members,
             "recovery_gate": recovery_gate,
+            "recovery_plan_text": plan_text,
+            "recovery_proof": proof,
+            "recovery_result": result,
+            "registered": registered,
             "topology_problems": topology_problems,
         }
