@@ -20,13 +20,13 @@ help:  ## this list
 
 demo:  ## build a four-host cluster in Docker, kill the primary under load, bring it back
 	@$(MAKE) --no-print-directory -j2 venv image
-	@python molecule/shared/demo.py
+	@$(BIN)/python molecule/shared/demo.py
 
 test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molecule scenarios
-	@python $(TOOLS)/stages.py --quick lint units netns sanity build --lab $(SCENARIOS)
+	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build --lab $(SCENARIOS)
 
 quick: venv-test  ## `test` without the scenarios
-	@python $(TOOLS)/stages.py --quick lint units netns sanity build
+	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build
 
 units: venv-test  ## unit and structure tests (A= further pytest arguments)
 	@$(TOOLS)/pytest.sh units tests/unit $(A)
