@@ -19,7 +19,10 @@ def findings(view, max_lag_bytes=MAX_LAG_BYTES):
     if view["primary"] is None:
         found.append(
             _finding(
-                "critical", "no_primary", None, f"nobody can say who the primary is: {view['dispute']}",
+                "critical",
+                "no_primary",
+                None,
+                f"nobody can say who the primary is: {view['dispute']}",
                 "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
             )
         )
@@ -54,8 +57,11 @@ def _node_findings(view, node, max_lag_bytes):
     if node["role"] == "primary":
         return [
             _finding(
-                "critical", "false_primary", host,
-                f"runs as a second primary (timeline {node['timeline']}, LSN {node['lsn']})", recover_command(host),
+                "critical",
+                "false_primary",
+                host,
+                f"runs as a second primary (timeline {node['timeline']}, LSN {node['lsn']})",
+                recover_command(host),
             )
         ]
     if node["role"] != "standby":
@@ -71,7 +77,9 @@ def _primary_findings(view, node):
         if seen is None or seen["status"] not in UP:
             found.append(
                 _finding(
-                    "critical", "primary_detached", node["host"],
+                    "critical",
+                    "primary_detached",
+                    node["host"],
                     f"is the primary, but {proxy} has it {seen['status'] if seen else 'not listed'}",
                     f"on {proxy}: pcp_attach_node -h localhost -w -n {node['backend_id']}",
                 )
@@ -80,7 +88,9 @@ def _primary_findings(view, node):
         if not slot["active"] and slot["name"] in by_slot:
             found.append(
                 _finding(
-                    "warning", "slot_inactive", by_slot[slot["name"]],
+                    "warning",
+                    "slot_inactive",
+                    by_slot[slot["name"]],
                     f"its slot {slot['name']} on {node['host']} is not in use and keeps "
                     f"{slot.get('retained_bytes') or 0} bytes of WAL",
                     recover_command(by_slot[slot["name"]]),
@@ -100,7 +110,9 @@ def _standby_findings(view, node, max_lag_bytes):
     elif primary and primary["timeline"] and receiver.get("timeline") != primary["timeline"]:
         found.append(
             _finding(
-                "warning", "wrong_timeline", host,
+                "warning",
+                "wrong_timeline",
+                host,
                 f"streams timeline {receiver.get('timeline')}, the primary is on {primary['timeline']}",
                 recover_command(host),
             )
@@ -113,7 +125,10 @@ def _standby_findings(view, node, max_lag_bytes):
         if seen is None or seen["status"] not in UP:
             found.append(
                 _finding(
-                    "warning", "detached", host, f"is {seen['status'] if seen else 'not listed'} on {proxy}",
+                    "warning",
+                    "detached",
+                    host,
+                    f"is {seen['status'] if seen else 'not listed'} on {proxy}",
                     recover_command(host),
                 )
             )
@@ -126,14 +141,19 @@ def _pgpool_findings(view):
         if not proxy["reachable"]:
             found.append(
                 _finding(
-                    "warning", "pgpool_silent", proxy["host"], f"does not answer: {proxy['error']}",
+                    "warning",
+                    "pgpool_silent",
+                    proxy["host"],
+                    f"does not answer: {proxy['error']}",
                     f"systemctl status pgpool2 on {proxy['host']}",
                 )
             )
         elif view["primary"] and proxy["primary"] != view["primary"]:
             found.append(
                 _finding(
-                    "critical", "pgpool_wrong_primary", proxy["host"],
+                    "critical",
+                    "pgpool_wrong_primary",
+                    proxy["host"],
                     f"takes {proxy['primary'] or 'nobody'} for the primary, which is {view['primary']}",
                     f"compare 'show pool_nodes' on {proxy['host']} with the table above",
                 )

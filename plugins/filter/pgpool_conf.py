@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pgops.pgpool.plugins.module_utils._net import vip_fit
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import commands, ownership, settings
+
+
+def pgpool_setting(name, value, version):
+    """The line of pgpool.conf for a parameter (by its newest name) in that version of Pgpool-II."""
+    return _told(settings.render, str(name), value, version)
+
+
+def pgpool_extra_settings(extra, version):
+    """Lines for parameters given by the user, spelled as that version knows them; any other name is an error."""
+    unknown = [name for name in extra if _told(settings.lookup, str(name), version) is None]
+    if unknown:
+        raise AnsibleFilterError(
+            f"pgpool_extra_settings: Pgpool-II {version} does not know {', '.join(sorted(unknown))}. It would ignore "
+            "that without an error. Next: look for the name that this version uses"
+        )
+    return [_told(settings.render, str(name), value, version) for name, value in sorted(extra.items())]
+
+
+def pgpool_major(version):
+    """4.3 for 4.3.5-1+deb12u1."""
+    return _told(settings.major, version)
+
+
+def vip_commands(vip):
+    """The commands up, down and announce for a mapping of address, prefix and interface."""
+    return _told(lambda: commands.vip_commands(**vip))
+
+
+def kill_sockets_command(member):
+    """The command that destroys the connections to a database host."""
+    return _told(lambda: commands.kill_sockets(address=member["address"], port=member["port"]))
+
+
+def fence_command(service):
+    """The command that ends a PostgreSQL at once."""
+    return _told(lambda: commands.fence(service=service))
+
+
+def pgpool_host_commands(databases, vip):
+    """All commands that pgpool's user may run as root on a pgpool host."""
+    return _told(commands.pgpool_host_commands, vip, databases)
+
+
+def for_sudoers(command):
+    """A command, escaped for sudoers."""
+    return _told(commands.for_sudoers, command)
+
+
+def foreign_pgpool_files(files, conffiles, ucf_hashfile):
+    """The files that are neither ours nor as the package delivered them."""
+    return ownership.foreign_files(files, ownership.recorded_checksums(conffiles, ucf_hashfile))
+
+
+def vip_fit_problem(ip_json, vip):
+    """Why the virtual address does not fit its interface; an empty text when it does."""
+    return _told(lambda: vip_fit.vip_fit_problem(ip_json, **vip)) or ""
+
+
+def holds_address(ip_json, address):
+    """Whether any interface carries the address."""
+    return vip_fit.holds(ip_json, address)
+
+
+def _told(function, *args):
+    try:
+        return function(*args)
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
+
+
+class FilterModule:
+    """What the roles pgpool, vip and sudoers share."""
+
+    def filters(self):
+        return {
+            "fence_command": fence_command,
+            "for_sudoers": for_sudoers,
+            "foreign_pgpool_files": foreign_pgpool_files,
+            "holds_address": holds_address,
+            "kill_sockets_command": kill_sockets_command,
+            "pgpool_extra_settings": pgpool_extra_settings,
+            "pgpool_host_commands": pgpool_host_commands,
+            "pgpool_major": pgpool_major,
+            "pgpool_setting": pgpool_setting,
+            "vip_commands": vip_commands,
+            "vip_fit_problem": vip_fit_problem,
+        }

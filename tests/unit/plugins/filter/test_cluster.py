@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pgops.pgpool.plugins.filter.cluster import FilterModule
+
+from tests.unit import cluster_answers as c
+
+FILTERS = FilterModule().filters()
+
+
+def test_loop_results_and_mappings_give_the_same_view():
+    postgres, pgpools = c.healthy()
+    loops = [[dict(answer, item={"name": name}) for name, answer in group.items()] for group in (postgres, pgpools)]
+    by_loop = FILTERS["cluster_view"](*loops, c.DATABASES, c.PGPOOLS, "10.1.7.100")
+    assert by_loop == FILTERS["cluster_view"](postgres, pgpools, c.DATABASES, c.PGPOOLS, "10.1.7.100")
+
+
+def test_a_primary_named_by_hand_has_to_be_a_member():
+    with pytest.raises(AnsibleFilterError, match="postgres-db9"):
+        FILTERS["cluster_view"](*c.healthy(), c.DATABASES, c.PGPOOLS, None, "postgres-db9")
+
+
+def test_the_report_has_verdict_findings_and_screen():
+    report = FILTERS["cluster_report"](FILTERS["cluster_view"](*c.after_failover(), c.DATABASES, c.PGPOOLS))
+    assert report["verdict"] == "degraded"
+    assert report["screen"]
+    assert report["findings"][0]["host"] == "postgres-db1"
+
+
+def test_registered_leaves_out_hosts_that_were_not_in_the_play():
+    assert FILTERS["registered"]({"a": {"x": 1}, "b": {}}, "x", ["a", "b"]) == {"a": 1}
