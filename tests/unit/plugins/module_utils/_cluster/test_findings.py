@@ -29,14 +29,17 @@ def changed(which, host, answer):
 
 CASES = {
     "degenerate node": (c.after_failover(), "node_down", "postgres-db1", "degraded"),
-    "standby without stream": (changed("pg", "postgres-db2", c.standby(status=None)), "not_streaming", "postgres-db2", "degraded"),
-    "old timeline": (changed("pg", "postgres-db2", c.standby(timeline=7)), "wrong_timeline", "postgres-db2", "degraded"),
+    "standby without stream": (
+        changed("pg", "postgres-db2", c.standby(status=None)), "not_streaming", "postgres-db2", "degraded"),
+    "old timeline": (
+        changed("pg", "postgres-db2", c.standby(timeline=7)), "wrong_timeline", "postgres-db2", "degraded"),
     "lag": (changed("pg", "postgres-db2", c.standby(lag=10**9)), "lag", "postgres-db2", "degraded"),
     "silent host": (changed("pg", "postgres-db2", c.DEAD), "node_silent", "postgres-db2", "degraded"),
     "detached on one pgpool": (
         changed("pool", "app-server2", c.pgpool(statuses=("up", "down"))), "detached", "postgres-db2", "degraded"),
     "pgpool down": (changed("pool", "app-server2", c.no_pgpool()), "pgpool_silent", "app-server2", "degraded"),
-    "pgpool with a stale view": (changed("pool", "app-server2", c.pgpool(1)), "pgpool_wrong_primary", "app-server2", "broken"),
+    "pgpool with a stale view": (
+        changed("pool", "app-server2", c.pgpool(1)), "pgpool_wrong_primary", "app-server2", "broken"),
     "two holders": (changed("pool", "app-server2", c.pgpool(vip=True)), "vip", None, "broken"),
     "no holder": (changed("pool", "app-server1", c.pgpool()), "vip", None, "broken"),
     "primary detached": (
