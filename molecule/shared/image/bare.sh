@@ -14,6 +14,13 @@ apt-get update -q
 apt-get install -qy --no-install-recommends \
   systemd systemd-sysv dbus openssh-server sudo python3 iproute2 procps ca-certificates
 
+# A mirror may list a newer build of Pgpool-II for a suite in long-term support than it holds (seen with bullseye):
+# then the build the suite was released with is taken.
+if ! (cd /tmp && apt-get -qq -o APT::Sandbox::User=root download pgpool2); then
+  printf 'Package: pgpool2 libpgpool*\nPin: release l=Debian-Security\nPin-Priority: -1\n' >/etc/apt/preferences.d/lab
+fi
+rm -f /tmp/pgpool2_*
+
 # Units that have nothing to do, or do harm, in a container: consoles, udev, the machine's own network and clock,
 # kernel settings, and the timers that would take apt's lock away from a play.
 for unit in \

@@ -53,9 +53,12 @@ def files(suite, gateway):
     for path in [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]:
         if os.access(path, os.R_OK):
             packed[str(path).lstrip("/")] = (path.read_bytes(), 0o600)
-    for path in sorted(CA_FOLDER.glob("*.crt")):
-        packed[str(path).lstrip("/")] = (path.read_bytes(), 0o644)
-    return packed
+    return {**packed, **certificates()}
+
+
+def certificates():
+    """The certificates this machine trusts beside the public ones (a company's own proxy, say)."""
+    return {str(path).lstrip("/"): (path.read_bytes(), 0o644) for path in sorted(CA_FOLDER.glob("*.crt"))}
 
 
 def ca_bundle():

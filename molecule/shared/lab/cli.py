@@ -45,6 +45,8 @@ def parser():
                 kinds.add_argument(f"--{kind}", dest="image", action="store_const", const=kind)
         if "host" in takes:
             sub.add_argument("host", metavar="HOST")
+        if "link_up" in takes:
+            sub.add_argument("--link-up", action="store_true", help="keep the link up, and let no packet pass")
         if "words" in takes:
             sub.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
     return top

@@ -24,7 +24,6 @@ def up(settings, _arguments):
     everyone = plan.hosts_of(settings)
     say(f"{len(everyone)} hosts from {name}")
     made = hosts.boot(settings, everyone, name, hosts.run_options(facts, settings))
-    hosts.prepare(settings, made)
     access.authorize(settings)
     access.write_secrets(settings.project)
     access.write_inventory(settings)
@@ -76,7 +75,7 @@ def status(project, _arguments):
     well = True
     print(f"lab {project}: {stored.subnet}, VIP {plan.address(stored.subnet, plan.VIP)}, {stored.suite}-{stored.image}")
     for host in plan.hosts_of(stored):
-        state = hosts.state(stored, host)
+        state = hosts.state(project, host)
         well = well and state in hosts.BOOTED
         print(f"  {host.name:<14} {host.address:<15} {state}")
     return 0 if well else 1
@@ -146,15 +145,15 @@ def restart(project, arguments):
 def cut(project, arguments):
     """Unplug a host from the network."""
     host = _host(project, arguments.host)
-    network.disconnect(project, host)
+    network.cut(project, host, arguments.link_up)
     say(f"{host.name} is cut off")
     return 0
 
 
 def heal(project, arguments):
-    """Plug a host in again, with its own address."""
+    """Plug a host in again."""
     host = _host(project, arguments.host)
-    network.connect(project, host)
+    network.heal(project, host)
     say(f"{host.name} is connected again")
     return 0
 
@@ -188,6 +187,6 @@ COMMANDS = {
     "restart": (restart, ("host",), "reboot HOST in good order"),
     "pause": (pause, ("host",), "freeze HOST"),
     "unpause": (unpause, ("host",), "let HOST go on"),
-    "cut": (cut, ("host",), "unplug HOST from the network"),
+    "cut": (cut, ("host", "link_up"), "unplug HOST from the network"),
     "heal": (heal, ("host",), "plug HOST in again"),
 }

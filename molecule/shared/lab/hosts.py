@@ -9,15 +9,16 @@ import socket
 import time
 from pathlib import Path
 
-from . import apthost, cgroup, plan
+from . import apthost, cgroup, network, plan
 from .docker import attempt, docker, inspect
 from .errors import LabError
-from .network import LAB_LABEL, name_of
+from .network import LAB_LABEL
 from .progress import say
 
 HOST_LABEL = "pgops.lab.host"
 CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "NET_RAW")
 BOOTED = ("running", "degraded")
+WAITS = ("initializing", "starting", "silent")
 BOOT_SECONDS = 40
 ATTEMPTS = 3
 STOP_SECONDS = 30
@@ -36,17 +37,15 @@ def run_options(engine, settings):
     return options
 
 
-def state(settings, host):
-    """missing, exited, paused, ... as Docker says; cut when off the network; of a running host what systemd says."""
-    found = inspect("container", plan.container(settings.project, host.name))
+def state(project, host):
+    """In one word: missing, exited, paused, ... as Docker says; of a running host what its systemd says; cut."""
+    found = inspect("container", plan.container(project, host.name))
     if not found:
         return "missing"
     if found["State"]["Status"] != "running":
         return found["State"]["Status"]
-    ours = found["NetworkSettings"]["Networks"].get(name_of(settings.project)) or {}
-    if ours.get("IPAddress") != host.address:
-        return "cut"
-    return boot_state(settings.project, host) or "silent"
+    booted = boot_state(project, host) or "silent"
+    return "cut" if booted in BOOTED and not answers(host.address) else booted
 
 
 def boot_state(project, host):
@@ -56,13 +55,17 @@ def boot_state(project, host):
 
 
 def create(settings, host, image, options):
-    """Make and start a container, in the place of one of the same name."""
+    """Make and start a container, in the place of ours of the same name."""
     name = plan.container(settings.project, host.name)
-    attempt("rm", "-f", "-v", name)
+    found = inspect("container", name)
+    if found and (found["Config"].get("Labels") or {}).get(LAB_LABEL) != settings.project:
+        raise LabError(f"A container {name} exists and is not of this lab. Use another LAB_PROJECT, or remove it.")
+    if found:
+        docker("rm", "-f", "-v", name)
     docker(
         *("create", "--name", name, "--hostname", host.name),
         *("--label", f"{LAB_LABEL}={settings.project}", "--label", f"{HOST_LABEL}={host.name}"),
-        *("--network", name_of(settings.project), "--ip", host.address, *options, image),
+        *("--network", network.name_of(settings.project), "--ip", host.address, *options, image),
     )
     gateway = plan.address(settings.subnet, plan.GATEWAY)
     docker("cp", "-", f"{name}:/", stdin=apthost.tar_of(apthost.files(settings.suite, gateway)))
@@ -71,7 +74,7 @@ def create(settings, host, image, options):
 
 def boot(settings, hosts, image, options):
     """Bring hosts up together; return those that had to be made or started."""
-    waiting = [host for host in hosts if state(settings, host) not in BOOTED]
+    waiting = [host for host in hosts if state(settings.project, host) not in BOOTED]
     changed = list(waiting)
     for number in range(1, ATTEMPTS + 1):
         for host in waiting:
@@ -92,16 +95,15 @@ def boot(settings, hosts, image, options):
 
 def _revive(settings, host):
     """Undo what stopped an existing container, so that its data stays; False when it has to be made."""
-    name = plan.container(settings.project, host.name)
-    found = inspect("container", name)
-    if not found or (found["Config"].get("Labels") or {}).get(LAB_LABEL) != settings.project:
+    was = state(settings.project, host)
+    if was == "missing":
         return False
-    was = found["State"]["Status"]
+    say(f"{host.name} is {was}: {'waiting for it' if was in WAITS else 'bringing it back as it is'}")
+    name = plan.container(settings.project, host.name)
     if was == "paused":
         attempt("unpause", name)
-    if (found["NetworkSettings"]["Networks"].get(name_of(settings.project)) or {}) == {}:
-        attempt("network", "connect", "--ip", host.address, name_of(settings.project), name)
-    say(f"{host.name}: {was}, starting it as it is" if was != "running" else f"{host.name}: waiting for it")
+    if was in ("paused", "cut"):
+        network.heal(settings.project, host)
     return attempt("start", name).ok
 
 
@@ -114,14 +116,6 @@ def wait_booted(project, hosts, seconds=BOOT_SECONDS):
         if waiting:
             time.sleep(0.3)
     return waiting
-
-
-def prepare(settings, hosts):
-    """After the boot: this machine's certificates, the authorized key is put in by access."""
-    if not any(path.startswith("usr/local/share/ca-certificates/") for path in apthost.files(settings.suite, "")):
-        return
-    for host in hosts:
-        attempt("exec", plan.container(settings.project, host.name), "update-ca-certificates", timeout=60)
 
 
 def reboot(project, host):
@@ -145,7 +139,7 @@ def start(project, host):
         reboot(project, host)
 
 
-def answers(address, port=22, seconds=3):
+def answers(address, port=22, seconds=2):
     """Whether a TCP connection from this machine is accepted."""
     try:
         with socket.create_connection((address, port), timeout=seconds):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from . import apthost, aptconf
-from .docker import attempt, docker, inspect, labelled, run
+from .docker import attempt, docker, inspect, run
 from .errors import LabError
 from .progress import say
 
@@ -20,7 +21,7 @@ RECIPES = Path(__file__).resolve().parent.parent / "image"
 REPOSITORY = "pgops-lab"
 IMAGE_LABEL = "pgops.lab.image"
 RECIPE_LABEL = "pgops.lab.recipe"
-BUILD_LABEL = "pgops.lab.build"
+BUILDER = re.compile(rf"{REPOSITORY}-build-[a-z]+-(?:bare|packages)-([0-9]+)")
 SCRIPT = "/lab-build.sh"
 CHANGES = ('CMD ["/lib/systemd/systemd"]', "ENV container=docker", "WORKDIR /")
 PULL_SECONDS = 120
@@ -38,7 +39,7 @@ def recipe(suite, kind):
     if kind != "base":
         digest.update((RECIPES / f"{kind}.sh").read_bytes())
     if kind == "bare":
-        for path, (content, mode) in sorted(own_files().items()):
+        for path, (content, mode) in sorted({**own_files(), **apthost.certificates()}.items()):
             digest.update(f"{path} {mode:o}\n".encode() + content)
     if kind == "packages":
         digest.update(recipe(suite, "bare").encode())
@@ -69,7 +70,7 @@ def ensure(suite, kind):
 def _build(parent, suite, kind, extra):
     say(f"image {tag(suite, kind)}: building on {parent}")
     builder = f"{REPOSITORY}-build-{suite}-{kind}-{os.getpid()}"
-    docker("create", "--name", builder, "--label", f"{BUILD_LABEL}={os.getpid()}", parent, "/bin/sh", SCRIPT)
+    docker("create", "--name", builder, parent, "/bin/sh", SCRIPT)
     try:
         gateway = inspect("network", "bridge")["IPAM"]["Config"][0].get("Gateway", "172.17.0.1")
         script = {SCRIPT.lstrip("/"): ((RECIPES / f"{kind}.sh").read_bytes(), 0o644)}
@@ -140,11 +141,18 @@ def _ensure_mmdebstrap():
 
 
 def _clear_builders():
-    for name in labelled("container", BUILD_LABEL):
-        found = inspect("container", name)
-        owner = ((found or {}).get("Config", {}).get("Labels") or {}).get(BUILD_LABEL, "")
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            attempt("rm", "-f", "-v", name)
+    names = docker("ps", "-a", "--format", "{{.Names}}").split()
+    for name in abandoned(names, lambda pid: Path(f"/proc/{pid}").exists()):
+        attempt("rm", "-f", "-v", name)
+
+
+def abandoned(names, is_alive):
+    """Which containers are builders whose lab.py is gone.
+
+    Told by their names: a label would pass to the image by commit, and from there to every host made of it.
+    """
+    matches = [(name, BUILDER.fullmatch(name)) for name in names]
+    return [name for name, match in matches if match and not is_alive(int(match[1]))]
 
 
 def remove_dangling():

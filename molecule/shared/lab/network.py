@@ -39,14 +39,31 @@ def ensure(settings):
     )
 
 
-def connect(project, host):
-    """Plug a host in again, with its own address."""
-    docker("network", "connect", "--ip", host.address, name_of(project), plan.container(project, host.name))
+def cut(project, host, link_up=False):
+    """Unplug a host: its interface loses the carrier, or (``link_up``) keeps it and no packet passes any more.
+
+    Addresses and routes inside stay, as on a server whose cable is pulled. (After ``docker network disconnect`` and
+    ``connect`` the interface would come back under another name.)
+    """
+    _on_port(project, host, "ip link set dev $PORT nomaster" if link_up else "ip link set dev $PORT down")
 
 
-def disconnect(project, host):
-    """Unplug a host."""
-    docker("network", "disconnect", name_of(project), plan.container(project, host.name))
+def heal(project, host):
+    """Plug a host in again, however it was cut off."""
+    bridge = f"br-{inspect('network', name_of(project))['Id'][:12]}"
+    _on_port(project, host, f"ip link set dev $PORT up master {bridge}")
+
+
+def _on_port(project, host, command):
+    """Run a command about the host's port on the bridge, in a helper that shares the engine's network."""
+    name = plan.container(project, host.name)
+    found = inspect("container", name) or {"State": {}}
+    if found["State"].get("Status") not in ("running", "paused"):
+        raise LabError(f"{host.name} is not running: it has no network to cut or heal.")
+    helper = ("run", "--rm", "--entrypoint", "", "--label", f"{LAB_LABEL}={project}", "--network")
+    peer = docker(*helper, f"container:{name}", found["Image"], "cat", "/sys/class/net/eth0/iflink").strip()
+    script = f'PORT=$(grep -lx {int(peer)} /sys/class/net/*/ifindex | cut -d/ -f5) && test "$PORT" && {command}'
+    docker(*helper, "host", "--cap-add", "NET_ADMIN", found["Image"], "sh", "-ec", script)
 
 
 def _refuse_overlap(settings):
