@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -52,6 +53,13 @@ class Host:
     def mac(self):
         return json.loads(self.run("ip", "-json", "link", "show", "dev", "eth0"))[0]["address"]
 
+    def wait_until_reachable(self):
+        for _attempt in range(50):
+            if "fe80" in str(self.addresses(scopes=("link",))):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} has no link-local address")
+
     def hold(self, address, prefix):
         self.ip("address", "add", f"{address}/{prefix}", "dev", "eth0", *(["nodad"] if ":" in address else []))
 
@@ -87,6 +95,7 @@ def hosts():
             host.run("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1")
             host.ip("address", "add", f"10.99.7.{number}/24", "dev", "eth0")
             host.ip("-6", "address", "add", f"fd00:99::{number}/64", "dev", "eth0", "nodad")
+        pair[1].wait_until_reachable()
         yield pair
     finally:
         for host in pair:

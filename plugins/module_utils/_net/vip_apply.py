@@ -19,6 +19,7 @@ from .vip import ADD, ANNOUNCE, REMOVE, Observed, choose_interface, operations, 
 
 KERNEL_SETTINGS = pathlib.Path("/proc/sys/net/ipv4/conf")
 KERNEL_PATIENCE = 6.0
+LINK_LOCAL_PATIENCE = 4.0
 
 
 class Ports(t.NamedTuple):
@@ -88,7 +89,23 @@ def _reason_not_to_ask(ports, desired, interface, *, adds, check_mode):
         return f"{interface.name} is down"
     if check_mode and desired.address.family == 4 and not arp.is_installed(ports.runner):
         return f"arping is missing: install the package {arp.PACKAGE} before the real run"
+    if desired.address.family == 6 and not _can_solicit(ports, interface):
+        return f"{interface.name} has no link-local address to ask from (the kernel's own detection still applies)"
     return None
+
+
+def _can_solicit(ports, interface):
+    """The kernel asks IPv6 neighbours from a link-local address only; one that just came up is not usable at once."""
+
+    def ready():
+        again = [one for one in ports.ip.interfaces() if one.name == interface.name]
+        return any(
+            bound.family == 6 and bound.scope == "link" and not bound.tentative
+            for one in again
+            for bound in one.addresses
+        )
+
+    return wait_for(ready, clock=ports.clock, timeout=LINK_LOCAL_PATIENCE)
 
 
 def _apply(ports, desired, interface, todo):

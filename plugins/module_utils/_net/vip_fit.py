@@ -35,9 +35,7 @@ def vip_fit_problem(ip_json, *, address, prefix, interface):
 
 def holds(ip_json, address):
     """True if any interface of the host carries the address."""
-    return any(
-        entry.get("local") == str(address) for link in _parse(ip_json) for entry in link.get("addr_info", [])
-    )
+    return any(entry.get("local") == str(address) for link in _parse(ip_json) for entry in link.get("addr_info", []))
 
 
 def _subnet_problem(vip, own, interface):
