@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What we did not make is never overwritten."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def refused(lab, *words):
+    done = lab.playbook("deploy_cluster.yml", check=False)
+    assert done.returncode != 0
+    for word in (*words, "pgops_adopt_existing"):
+        assert word in done.stdout
+
+
+def test_a_data_directory_of_somebody_else_is_refused(lab):
+    marks = lab.run("postgres-db2", "ls /var/lib/pgops/").split()
+    mark = next(m for m in marks if m.startswith("intent-"))
+    before = lab.run("postgres-db2", "systemctl show --property=MainPID 'postgresql@*'")
+    lab.run("postgres-db2", f"mv /var/lib/pgops/{mark} /root/{mark}")
+    try:
+        refused(lab, "postgres-db2", "/var/lib/postgresql/")
+    finally:
+        lab.run("postgres-db2", f"mv /root/{mark} /var/lib/pgops/{mark}")
+    assert lab.run("postgres-db2", "systemctl show --property=MainPID 'postgresql@*'") == before
+
+
+def test_pgpool_settings_of_somebody_else_are_refused(lab):
+    lab.run("app-server2", "cp -a /etc/pgpool2/pgpool.conf /root/pgpool.conf")
+    lab.run("app-server2", "sh -c 'echo \"port = 7777\" > /etc/pgpool2/pgpool.conf'")
+    try:
+        refused(lab, "app-server2", "/etc/pgpool2/pgpool.conf")
+        assert lab.run("app-server2", "cat /etc/pgpool2/pgpool.conf") == "port = 7777\n"
+    finally:
+        lab.run("app-server2", "mv /root/pgpool.conf /etc/pgpool2/pgpool.conf")
+
+
+@pytest.mark.parametrize("name", ["pgops_app_password", "pgops_pcp_password"])
+def test_a_missing_password_is_named(lab, name):
+    done = lab.playbook("deploy_cluster.yml", "-e", f"{name}=", check=False)
+    assert done.returncode != 0
+    assert f"{name} is not set" in done.stdout

@@ -1,0 +1,225 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job, in the order in which it happens. Each test leaves what the next one needs."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+import secret_search
+from proof import changed, dump_digest, eventually, recap
+from writer import Writer, missing_rows
+
+DB1, DB2 = "postgres-db1", "postgres-db2"
+
+
+def recover(lab, node, *arguments, **options):
+    """The user's literal command, inside playbooks/."""
+    return lab.playbook("recover_standby.yml", "-l", node, *arguments, **options)
+
+
+def kill_postmaster(lab, name):
+    lab.run(name, "sh -c 'kill -9 $(head -n1 /var/lib/postgresql/*/main/postmaster.pid)'")
+
+
+def is_primary(lab, name):
+    return lab.in_recovery(name) is False
+
+
+def assert_healthy_standby(lab, node, primary):
+    assert lab.in_recovery(node) is True
+    slot = f"pgops_{lab.hostvars[node]['pgops_backend_id']}"
+    rows = lab.sql(primary, f"SELECT state FROM pg_stat_replication WHERE application_name = '{slot}'")
+    assert rows == [("streaming",)]
+    assert lab.sql(primary, f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'") == [(True,)]
+    for proxy in lab.pgpools:
+        host, status, role = lab.pool_nodes(proxy)[lab.hostvars[node]["pgops_backend_id"]]
+        assert (host, role) == (lab.address(node), "standby")
+        assert status in ("up", "waiting")
+
+
+def same_rows_on_both(lab):
+    eventually(lambda: dump_digest(lab, DB1) == dump_digest(lab, DB2), timeout=20)
+
+
+def files_of(lab, name):
+    """What a data directory holds, and the state of the service: unchanged means that nobody touched the host."""
+    listing = "find /var/lib/postgresql /etc/postgresql /var/lib/pgops -printf '%p %s %T@ %m\\n' | sort | sha256sum"
+    return lab.run(name, listing) + lab.run(name, "systemctl show --property=ActiveState,MainPID 'postgresql@*'")
+
+
+@pytest.fixture(scope="module")
+def writer(lab):
+    options = {"host": lab.vip, "user": "someuser", "password": lab.secrets["pgops_app_password"], "dbname": "appdb"}
+    client = Writer(options)
+    client.create_table()
+    client.start()
+    yield client
+    client.stop()
+
+
+# --- refusals, on a healthy cluster
+
+
+def test_without_a_limit_it_refuses_and_says_how_to_call_it(lab):
+    done = lab.playbook("recover_standby.yml", check=False)
+    assert done.returncode == 2
+    assert "recover_standby.yml -l postgres-db1" in done.stdout
+    assert changed(done.stdout) == 0
+
+
+def test_two_hosts_are_refused(lab):
+    done = lab.playbook("recover_standby.yml", "-l", f"{DB1},{DB2}", check=False)
+    assert done.returncode == 2
+    assert f"{DB1}, {DB2}" in done.stdout
+
+
+def test_an_unknown_host_is_refused(lab):
+    done = lab.playbook("recover_standby.yml", "-l", "postgres-db9", check=False)
+    assert done.returncode != 0
+    assert "postgres-db9" in done.stdout
+
+
+def test_a_host_that_is_no_database_is_refused(lab):
+    done = lab.playbook("recover_standby.yml", "-l", "app-server1", check=False)
+    assert done.returncode == 2
+    assert "app-server1 is not a database host" in done.stdout
+
+
+def test_the_live_primary_is_refused(lab):
+    before = files_of(lab, DB2)
+    done = lab.playbook("recover_standby.yml", "-l", DB1, check=False)
+    assert done.returncode == 2
+    assert "postgres-db1: it is the live primary" in done.stdout
+    assert files_of(lab, DB2) == before
+    assert is_primary(lab, DB1)
+
+
+def test_a_healthy_standby_is_left_alone(lab):
+    done = recover(lab, DB2)
+    assert changed(done.stdout) == 0
+    assert "already is a healthy standby of postgres-db1" in done.stdout
+
+
+# --- the primary is killed under load
+
+
+def test_a_killed_primary_is_replaced_and_no_acknowledged_row_is_lost(lab, writer):
+    eventually(lambda: len(writer.acknowledged) > 40)
+    killed = time.monotonic()
+    kill_postmaster(lab, DB1)
+    eventually(lambda: is_primary(lab, DB2), timeout=60)
+    eventually(lambda: writer.acknowledged_after(killed + 1) > 20, timeout=60)
+    connection = lab.connect(lab.address(DB2))
+    with connection.cursor() as cursor:
+        assert missing_rows(cursor, writer) == []
+    connection.close()
+
+
+def test_every_pgpool_has_it_down(lab):
+    for proxy in lab.pgpools:
+        eventually(lambda p=proxy: lab.pool_nodes(p)[0][1] == "down" and lab.pool_nodes(p)[1][2] == "primary")
+
+
+def test_a_deployment_after_the_failover_changes_nothing_and_leaks_nothing(lab):
+    before = {name: files_of(lab, name) for name in (DB1,)}
+    start = "systemctl show --property=ActiveEnterTimestampMonotonic,MainPID 'postgresql@*' pgpool2"
+    started = {name: lab.run(name, start) for name in (DB2, *lab.pgpools)}
+    with secret_search.ProcessSampler(lab) as sampler:
+        done = lab.playbook("deploy_cluster.yml", "-vvv", "--diff")
+    assert changed(done.stdout) == 0
+    assert "recover_standby.yml -l postgres-db1" in done.stdout
+    assert {name: files_of(lab, name) for name in (DB1,)} == before
+    assert {name: lab.run(name, start) for name in (DB2, *lab.pgpools)} == started
+    assert is_primary(lab, DB2)
+    assert secret_search.in_text(lab, done.stdout) == []
+    assert sampler.found() == {}
+
+
+def test_the_plan_is_shown_and_check_mode_changes_nothing(lab):
+    before = files_of(lab, DB1)
+    slots = lab.sql(DB2, "SELECT slot_name FROM pg_replication_slots ORDER BY 1")
+    done = recover(lab, DB1, "--check")
+    for words in ("postgres-db1 will follow postgres-db2", "method: rewind", "steps:", "Nothing was changed"):
+        assert words in done.stdout
+    assert files_of(lab, DB1) == before
+    assert lab.sql(DB2, "SELECT slot_name FROM pg_replication_slots ORDER BY 1") == slots
+    assert lab.pool_nodes("app-server1")[0][1] == "down"
+
+
+def test_a_rebooted_old_primary_does_not_start_writable(lab):
+    lab.fault("restart", DB1)
+    lab.run(DB1, "sh -c 'systemctl start postgresql@15-main; true'")
+    with pytest.raises(AssertionError):
+        eventually(lambda: is_primary(lab, DB1), timeout=8)
+    said = lab.run(DB1, "journalctl -b --no-pager -u 'postgresql@*'")
+    assert "recover_standby.yml -l postgres-db1" in said, said
+
+
+def test_one_command_brings_it_back(lab, writer):
+    with secret_search.ProcessSampler(lab) as sampler:
+        done = recover(lab, DB1, "-vvv", "--diff")
+    assert_healthy_standby(lab, DB1, DB2)
+    assert "is a standby of postgres-db2 again" in done.stdout
+    assert secret_search.in_text(lab, done.stdout) == []
+    assert sampler.found() == {}
+
+
+def test_again_changes_nothing(lab):
+    done = recover(lab, DB1)
+    assert changed(done.stdout) == 0
+    assert "already is a healthy standby of postgres-db2" in done.stdout
+
+
+def test_every_acknowledged_row_is_on_both_nodes_and_the_dumps_are_equal(lab, writer):
+    writer.stop()
+    for name in (DB1, DB2):
+        connection = lab.connect(lab.address(name))
+        with connection.cursor() as cursor:
+            eventually(lambda c=cursor: missing_rows(c, writer) == [], timeout=20)
+        connection.close()
+    same_rows_on_both(lab)
+
+
+@pytest.mark.parametrize("name", ["app-server1", "app-server2", DB1, DB2])
+def test_no_password_is_in_a_file_that_everybody_can_read(lab, name):
+    assert secret_search.in_world_readable_files(lab, name) == []
+
+
+# --- and back again: interrupted in the middle of a copy, with a pgpool down
+
+
+def test_a_killed_run_leaves_the_node_out_of_the_pool_and_the_next_one_completes(lab):
+    kill_postmaster(lab, DB2)
+    eventually(lambda: is_primary(lab, DB1), timeout=60)
+    eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
+    slow = ["-e", "recover_standby_method=basebackup", "-e", "recover_standby_max_rate=1M"]
+    run = recover(lab, DB2, *slow, background=True)
+    try:
+        eventually(lambda: lab.host(DB2).run("pgrep -x pg_basebackup").rc == 0, timeout=60)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+    assert lab.pool_nodes("app-server1")[1][1] == "down"
+    done = recover(lab, DB2, "-e", "recover_standby_lock_timeout=120")
+    assert_healthy_standby(lab, DB2, DB1)
+    assert recap(done.stdout)[DB2]["changed"] > 0
+    same_rows_on_both(lab)
+
+
+def test_it_works_while_a_pgpool_is_down_and_names_it(lab):
+    lab.run(DB2, "systemctl stop 'postgresql@*'")
+    eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
+    lab.fault("kill", "app-server2")
+    try:
+        done = recover(lab, DB2)
+        assert "app-server2" in done.stdout.split("Not asked", 1)[1]
+        assert lab.in_recovery(DB2) is True
+        assert lab.pool_nodes("app-server1")[1][1] in ("up", "waiting")
+    finally:
+        lab.fault("start", "app-server2")
+    eventually(lambda: lab.pool_nodes("app-server2")[1][1] in ("up", "waiting"), timeout=60)
+    assert_healthy_standby(lab, DB2, DB1)

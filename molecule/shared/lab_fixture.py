@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the scenarios' tests."""
+
+from __future__ import annotations
+
+import pytest
+from proof import Lab
+
+
+@pytest.fixture(scope="session")
+def lab():
+    return Lab()

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the scenarios look at a lab: through psql, pcp and ip, never through our own modules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+import testinfra
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Lab:
+    """One running lab."""
+
+    def __init__(self, project=None):
+        self.project = project or os.environ.get("LAB_PROJECT", "pgops")
+        self.folder = CHECKOUT / ".lab" / self.project
+        self.inventory = json.loads((self.folder / "inventory.json").read_text(encoding="utf-8"))
+        self.secrets = json.loads((self.folder / "secrets.yml").read_text(encoding="utf-8"))
+        self.hostvars = self.inventory["_meta"]["hostvars"]
+        self.vars = self.inventory["all"]["vars"]
+        self.vip = self.vars["pgops_vip"]
+        self.databases = sorted(self.inventory["postgres"]["hosts"])
+        self.pgpools = sorted(self.inventory["pgpool"]["hosts"])
+        self.environment = dict(os.environ, LAB_PROJECT=self.project, ANSIBLE_FORCE_COLOR="0", ANSIBLE_NOCOLOR="1")
+
+    def address(self, name):
+        return self.hostvars[name]["ansible_host"]
+
+    def host(self, name):
+        """A testinfra host, over the same verified SSH as Ansible's, with sudo."""
+        folder = self.folder / "ssh"
+        options = f"-o UserKnownHostsFile={folder / 'known_hosts'} -o StrictHostKeyChecking=yes"
+        return testinfra.get_host(
+            f"ssh://ops@{self.address(name)}",
+            ssh_identity_file=str(folder / "id_ed25519"),
+            ssh_extra_args=options,
+            sudo=True,
+        )
+
+    def run(self, name, command, *arguments):
+        """Run a command as root on a host; returns its standard output, fails with what it said."""
+        result = self.host(name).run(command, *arguments)
+        assert result.rc == 0, f"{name}: {command}: {result.stdout}{result.stderr}"
+        return result.stdout
+
+    def fault(self, *words, timeout=120):
+        """lab.py kill|start|restart|pause|unpause|cut|heal HOST."""
+        script = CHECKOUT / "molecule" / "shared" / "lab.py"
+        subprocess.run([sys.executable, script, *words], env=self.environment, check=True, timeout=timeout)
+
+    def connect(self, address, *, user="someuser", database="appdb", port=5432):
+        passwords = {
+            "someuser": "pgops_app_password",
+            "dbadmin": "pgops_dbadmin_password",
+            "replication": "pgops_replication_password",
+            "healthcheck": "pgops_healthcheck_password",
+        }
+        connection = psycopg2.connect(
+            host=address, port=port, user=user, dbname=database, connect_timeout=5,
+            password=self.secrets[passwords[user]], sslmode=self.vars.get("pgops_ssl_mode", "prefer"),
+        )  # fmt: skip
+        connection.autocommit = True
+        return connection
+
+    def sql(self, address, statement, *, user="dbadmin", database="postgres"):
+        """One statement on one server, rows as tuples. An inventory name may stand for its address."""
+        address = self.address(address) if address in self.hostvars else address
+        connection = self.connect(address, user=user, database=database)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def in_recovery(self, name):
+        return self.sql(name, "SELECT pg_is_in_recovery()")[0][0]
+
+    def pool_nodes(self, name):
+        """What one pgpool believes, by pcp_node_info: id to (hostname, status name, role)."""
+        count = len(self.databases)
+        nodes = {}
+        for node_id in range(count):
+            command = f"runuser -u postgres -- pcp_node_info -h localhost -U pgpoolad -w -v -n {node_id}"
+            fields = dict(re.findall(r"^(.+?)\s*: (.*)$", self.run(name, command), re.M))
+            nodes[node_id] = (fields["Hostname"], fields["Status Name"], fields["Role"])
+        return nodes
+
+    def vip_holders(self):
+        return [name for name in self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
+
+    def playbook(self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False):
+        """Run a playbook from the checkout as the README tells users to; returns the finished process."""
+        inventory = os.path.relpath(CHECKOUT / "inventories" / "lab" / "hosts", CHECKOUT / folder)
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, name, *arguments]
+        environment = {k: v for k, v in self.environment.items() if not k.startswith(("MOLECULE", "ANSIBLE_"))}
+        environment["ANSIBLE_NOCOLOR"] = "1"
+        options = {"cwd": CHECKOUT / folder, "env": environment, "text": True}
+        if background:
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False, **options
+        )
+        print(done.stdout)
+        assert not check or done.returncode == 0, done.stdout
+        return done
+
+
+def recap(output):
+    """The counters of PLAY RECAP: host to {ok, changed, unreachable, failed, ...}."""
+    lines = re.findall(r"^(\S+)\s+: (ok=.*)$", output, re.M)
+    return {host: {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", counters)} for host, counters in lines}
+
+
+def changed(output):
+    """How many tasks of a run changed something, over all hosts."""
+    counters = recap(output)
+    assert counters, f"no recap in: {output}"
+    return sum(c["changed"] for c in counters.values())
+
+
+def eventually(probe, timeout=30, interval=0.5):
+    """Wait until probe() is true; a refused connection counts as not yet. Fails with the last answer."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            answer = probe()
+            if answer:
+                return answer
+        except (psycopg2.Error, AssertionError) as exc:
+            answer = exc
+        assert time.monotonic() < deadline, f"not within {timeout} s, last answer: {answer}"
+        time.sleep(interval)
+
+
+def dump_digest(lab, name):
+    """sha256 over an ordered dump of every table of the application's database."""
+    script = (
+        "set -o pipefail; runuser -u postgres -- pg_dump --no-owner -d appdb"
+        " | grep -v -e '^--' -e '^.restrict' -e '^.unrestrict' | sort | sha256sum"
+    )
+    return lab.run(name, f"bash -c {json.dumps(script)}").split()[0]
