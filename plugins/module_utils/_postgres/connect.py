@@ -12,31 +12,13 @@ import pwd
 import select
 import time
 
-from .._errors import AuthenticationFailed, CommandFailed, PgopsError, Unreachable
+from .._errors import PgopsError
 from .._local import acting_as
 from . import history
 from .overrides import here
+from .sqlerrors import connect_error, first_line, not_allowed, query_error, unreachable
 
 APPLICATION = "pgops"
-_REJECTED = (
-    "authentication failed",
-    "authentication error",
-    "no pg_hba.conf entry",
-    "pg_hba.conf rejects",
-    "no password supplied",
-    "is not permitted to log in",
-    "permission denied to start WAL sender",
-    "must be superuser or replication role",
-)
-_NO_SUCH_ROLE = ("role ", " does not exist")
-_BUSY = (
-    "the database system is",
-    "too many clients",
-    "too many connections",
-    "remaining connection slots are reserved",
-    "number of requested standby connections exceeds",
-    "is not currently accepting connections",
-)
 
 
 class Connection:
@@ -77,9 +59,9 @@ class Connection:
             return [dict(zip(names, row)) for row in cursor.fetchall()]
         except _TimeIsUp:
             self.close()
-            raise _unreachable(self.server, f"no answer within {limit:g} s to: {_first_line(sql)}") from None
+            raise unreachable(self.server, f"no answer within {limit:g} s to: {first_line(sql)}") from None
         except self._driver.Error as exc:
-            raise _query_error(exc, self.server, sql) from exc
+            raise query_error(exc, self.server, sql) from exc
 
 
 class _TimeIsUp(Exception):
@@ -175,9 +157,9 @@ def _connect(parameters, *, server, os_user, timeout):
             _wait(raw, deadline=time.monotonic() + timeout)
     except _TimeIsUp:
         raw.close()
-        raise _unreachable(server, f"no answer within {timeout:g} s") from None
+        raise unreachable(server, f"no answer within {timeout:g} s") from None
     except driver.Error as exc:
-        raise _connect_error(exc, server, parameters["user"]) from exc
+        raise connect_error(exc, server, parameters["user"]) from exc
     return Connection(raw, server=server, timeout=timeout, driver=driver)
 
 
@@ -203,7 +185,7 @@ def _as_user(os_user, server):
     try:
         home = pwd.getpwnam(os_user).pw_dir
     except KeyError:
-        raise _not_allowed(server, f"there is no user {os_user} here") from None
+        raise not_allowed(server, f"there is no user {os_user} here") from None
     before = dict(os.environ)
     try:
         for name in [name for name in os.environ if name.startswith("PG")]:
@@ -212,66 +194,12 @@ def _as_user(os_user, server):
         with acting_as(os_user):
             yield
     except PermissionError as exc:
-        raise _not_allowed(server, f"may not act as {os_user} ({exc})") from exc
+        raise not_allowed(server, f"may not act as {os_user} ({exc})") from exc
     finally:
         for name in [name for name in before if name.startswith("PG")] + ["HOME"]:
             os.environ.pop(name, None)
             if name in before:
                 os.environ[name] = before[name]
-
-
-def _connect_error(exc, server, user):
-    seen = _first_line(str(exc)) or type(exc).__name__
-    text = str(exc)
-    if any(word in text for word in _REJECTED) or all(word in text for word in _NO_SUCH_ROLE):
-        return AuthenticationFailed(
-            f"log in to PostgreSQL as {user}",
-            server=server,
-            seen=seen,
-            next_step="compare the role, its entry in the pass file (mode 0600) and pg_hba.conf of that server",
-        )
-    if any(word in text for word in _BUSY):
-        return _unreachable(server, seen, code="not_accepting")
-    return _unreachable(server, seen)
-
-
-def _query_error(exc, server, sql):
-    sqlstate = getattr(exc, "pgcode", None)
-    seen = _first_line(str(exc)) or type(exc).__name__
-    if sqlstate is None or sqlstate.startswith(("57P", "08")):
-        return _unreachable(server, f"the connection ended ({seen}) at: {_first_line(sql)}")
-    return CommandFailed(
-        f"run {_first_line(sql)!r}",
-        server=server,
-        seen=f"{seen} (SQLSTATE {sqlstate})",
-        next_step="look into the log of that PostgreSQL; the role may lack a right",
-        evidence={"sqlstate": sqlstate},
-    )
-
-
-def _unreachable(server, seen, code=None):
-    return Unreachable(
-        "talk to PostgreSQL",
-        server=server,
-        seen=seen,
-        next_step="look at the service and its log on that server, then run this again",
-        code=code,
-    )
-
-
-def _not_allowed(server, seen):
-    return PgopsError(
-        "talk to PostgreSQL",
-        server=server,
-        seen=seen,
-        next_step="run the task as root (become: true), and check the option postgres_user",
-        code="permission_denied",
-    )
-
-
-def _first_line(text):
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[0][:300] if lines else ""
 
 
 __all__ = (
