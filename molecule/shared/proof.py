@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psycopg2
-import testinfra
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -37,22 +37,22 @@ class Lab:
     def address(self, name):
         return self.hostvars[name]["ansible_host"]
 
-    def host(self, name):
-        """A testinfra host, over the same verified SSH as Ansible's, with sudo."""
-        folder = self.folder / "ssh"
-        options = f"-o UserKnownHostsFile={folder / 'known_hosts'} -o StrictHostKeyChecking=yes"
-        return testinfra.get_host(
-            f"ssh://ops@{self.address(name)}",
-            ssh_identity_file=str(folder / "id_ed25519"),
-            ssh_extra_args=options,
-            sudo=True,
-        )
-
-    def run(self, name, command, *arguments):
+    def run(self, name, command):
         """Run a command as root on a host; returns its standard output, fails with what it said."""
-        result = self.host(name).run(command, *arguments)
-        assert result.rc == 0, f"{name}: {command}: {result.stdout}{result.stderr}"
+        result = self.ssh(name, command)
+        assert result.returncode == 0, f"{name}: {command}: {result.stdout}{result.stderr}"
         return result.stdout
+
+    def ssh(self, name, command, timeout=120):
+        """Run a shell command as root on a host, over the same verified SSH as Ansible's."""
+        folder = self.folder / "ssh"
+        options = ["-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
+        options += ["-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-i", str(folder / "id_ed25519")]
+        remote = f"sudo -n -- bash -o pipefail -c {shlex.quote(command)}"
+        return subprocess.run(
+            ["ssh", *options, f"ops@{self.address(name)}", remote],
+            capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def fault(self, *words, timeout=120):
         """lab.py kill|start|restart|pause|unpause|cut|heal HOST."""
@@ -146,8 +146,5 @@ def eventually(probe, timeout=30, interval=0.5):
 
 def dump_digest(lab, name):
     """sha256 over an ordered dump of every table of the application's database."""
-    script = (
-        "set -o pipefail; runuser -u postgres -- pg_dump --no-owner -d appdb"
-        " | grep -v -e '^--' -e '^.restrict' -e '^.unrestrict' | sort | sha256sum"
-    )
-    return lab.run(name, f"bash -c {json.dumps(script)}").split()[0]
+    dump = "runuser -u postgres -- pg_dump --no-owner -d appdb"
+    return lab.run(name, f"{dump} | grep -v -e '^--' -e '^.restrict' -e '^.unrestrict' | sort | sha256sum").split()[0]

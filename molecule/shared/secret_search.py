@@ -12,11 +12,12 @@ SECRETS = (
     "pgops_replication_password", "pgops_dbadmin_password", "pgops_app_password", "pgops_healthcheck_password",
     "pgops_pcp_password", "pgops_watchdog_authkey",
 )  # fmt: skip
-SAMPLER = (
-    "timeout {seconds} sh -c 'while :; do for d in /proc/[0-9]*; do [ $d = /proc/$$ ] || "
-    'cat $d/cmdline $d/environ 2>/dev/null | tr "\\0" " "; echo; done; sleep 0.2; done\' '
-    "> /root/ps-samples 2>/dev/null || true"
-)
+SAMPLER = """
+timeout {seconds} bash -c 'while :; do
+  for d in /proc/[0-9]*; do cat $d/cmdline $d/environ 2>/dev/null | tr "\\0" " "; echo; done
+  sleep 0.2
+done' > /root/ps-samples 2>/dev/null; true
+"""
 
 
 def spellings(lab):
@@ -44,14 +45,14 @@ class ProcessSampler:
 
     def __enter__(self):
         command = SAMPLER.format(seconds=self.seconds)
-        self.threads = [threading.Thread(target=self.lab.host(n).run, args=(command,)) for n in self.names]
+        self.threads = [threading.Thread(target=self.lab.ssh, args=(n, command, self.seconds + 60)) for n in self.names]
         for thread in self.threads:
             thread.start()
         return self
 
     def __exit__(self, *_exc):
         for name in self.names:
-            self.lab.host(name).run("pkill -x timeout")
+            self.lab.ssh(name, "pkill -x timeout")
         for thread in self.threads:
             thread.join(30)
 
@@ -68,12 +69,10 @@ class ProcessSampler:
 
 def in_world_readable_files(lab, name):
     """Paths on a host that everybody can read and that contain a password."""
-    patterns = "\n".join(form for form in spellings(lab))
-    host = lab.host(name)
-    host.run("install -m 600 /dev/null /root/patterns")
-    lab.run(name, "sh -c %s", f"cat > /root/patterns <<'END-OF-PATTERNS'\n{patterns}\nEND-OF-PATTERNS")
-    script = (
+    patterns = "\n".join(spellings(lab))
+    lab.run(name, f"umask 077; cat > /root/patterns <<'END-OF-PATTERNS'\n{patterns}\nEND-OF-PATTERNS")
+    search = (
         "find / -xdev -type f -perm -o=r -size -20M -not -path '/proc/*' -not -path '/sys/*' -print0"
-        " | xargs -0 -r grep -l -F -f /root/patterns -- ; rm -f /root/patterns"
+        " | xargs -0 -r grep -l -F -f /root/patterns --; rm -f /root/patterns; true"
     )
-    return host.run("sh -c %s", script).stdout.split()
+    return lab.run(name, search).split()

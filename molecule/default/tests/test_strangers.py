@@ -29,7 +29,7 @@ def test_a_data_directory_of_somebody_else_is_refused(lab):
 
 def test_pgpool_settings_of_somebody_else_are_refused(lab):
     lab.run("app-server2", "cp -a /etc/pgpool2/pgpool.conf /root/pgpool.conf")
-    lab.run("app-server2", "sh -c 'echo \"port = 7777\" > /etc/pgpool2/pgpool.conf'")
+    lab.run("app-server2", "echo 'port = 7777' > /etc/pgpool2/pgpool.conf")
     try:
         refused(lab, "app-server2", "/etc/pgpool2/pgpool.conf")
         assert lab.run("app-server2", "cat /etc/pgpool2/pgpool.conf") == "port = 7777\n"

@@ -22,7 +22,7 @@ def recover(lab, node, *arguments, **options):
 
 
 def kill_postmaster(lab, name):
-    lab.run(name, "sh -c 'kill -9 $(head -n1 /var/lib/postgresql/*/main/postmaster.pid)'")
+    lab.run(name, "kill -9 $(head -n1 /var/lib/postgresql/*/main/postmaster.pid)")
 
 
 def is_primary(lab, name):
@@ -47,7 +47,7 @@ def same_rows_on_both(lab):
 
 def files_of(lab, name):
     """What a data directory holds, and the state of the service: unchanged means that nobody touched the host."""
-    listing = "find /var/lib/postgresql /etc/postgresql /var/lib/pgops -printf '%p %s %T@ %m\\n' | sort | sha256sum"
+    listing = "find /var/lib/postgresql /etc/postgresql /var/lib/pgops -printf '%p %s %T@ %m\n' | sort | sha256sum"
     return lab.run(name, listing) + lab.run(name, "systemctl show --property=ActiveState,MainPID 'postgresql@*'")
 
 
@@ -152,7 +152,7 @@ def test_the_plan_is_shown_and_check_mode_changes_nothing(lab):
 
 def test_a_rebooted_old_primary_does_not_start_writable(lab):
     lab.fault("restart", DB1)
-    lab.run(DB1, "sh -c 'systemctl start postgresql@15-main; true'")
+    lab.run(DB1, "systemctl start postgresql@15-main || true")
     with pytest.raises(AssertionError):
         eventually(lambda: is_primary(lab, DB1), timeout=8)
     said = lab.run(DB1, "journalctl -b --no-pager -u 'postgresql@*'")
@@ -199,7 +199,7 @@ def test_a_killed_run_leaves_the_node_out_of_the_pool_and_the_next_one_completes
     slow = ["-e", "recover_standby_method=basebackup", "-e", "recover_standby_max_rate=1M"]
     run = recover(lab, DB2, *slow, background=True)
     try:
-        eventually(lambda: lab.host(DB2).run("pgrep -x pg_basebackup").rc == 0, timeout=60)
+        eventually(lambda: lab.ssh(DB2, "pgrep -x pg_basebackup").returncode == 0, timeout=60)
     finally:
         run.send_signal(signal.SIGKILL)
         run.communicate()
