@@ -12,17 +12,19 @@ import re
 
 from .._errors import PgopsError
 
-OVERRIDES = (
-    "version",
-    "cluster_name",
-    "data_directory",
-    "config_directory",
-    "bin_directory",
-    "port",
-    "socket_directory",
-    "service",
-    "postgres_user",
-)
+# The layout options of our modules, as AnsibleModule wants them; documented in doc_fragments/_postgres.py.
+ARGUMENTS = {
+    "version": {"type": "str"},
+    "cluster_name": {"type": "str"},
+    "data_directory": {"type": "path"},
+    "config_directory": {"type": "path"},
+    "bin_directory": {"type": "path"},
+    "port": {"type": "int"},
+    "socket_directory": {"type": "path"},
+    "service": {"type": "str"},
+    "postgres_user": {"type": "str", "default": "postgres"},
+}
+OVERRIDES = tuple(ARGUMENTS)
 _CLUSTER_NAME = re.compile(r"^\w[\w.+-]*$")
 _VERSION = re.compile(r"^(\d+)(?:\.(\d+))?(?:\.\d+)?$")
 
@@ -48,6 +50,11 @@ def checked(overrides):
     if not _CLUSTER_NAME.match(wanted.get("cluster_name", "main")):
         raise invalid("cluster_name", wanted["cluster_name"], "a name of letters, digits, dots and dashes")
     return wanted
+
+
+def of_parameters(parameters):
+    """Return the layout options among a module's parameters."""
+    return {name: parameters[name] for name in OVERRIDES}
 
 
 def short_version(version):
@@ -85,4 +92,4 @@ def _directory(option, value):
     return os.path.normpath(value)
 
 
-__all__ = ("OVERRIDES", "checked", "here", "invalid", "port_number", "short_version")
+__all__ = ("ARGUMENTS", "OVERRIDES", "checked", "here", "invalid", "of_parameters", "port_number", "short_version")

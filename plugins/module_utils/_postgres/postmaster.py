@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import typing as t
 
+from .._local import acting_as
+
 PID_FILE = "postmaster.pid"
 
 
@@ -51,14 +53,28 @@ def running(layout):
             process = parse(stream.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if process is None or not _works_in(process.pid, layout.data_directory):
+    if process is None or not _serves(process.pid, layout):
         return None
     return process
 
 
-def _works_in(pid, directory):
+def _serves(pid, layout):
+    """Root of a container may not look at other users' processes (no CAP_SYS_PTRACE), their own user may."""
+    directory = os.path.realpath(layout.data_directory)
     try:
-        return os.path.realpath(os.readlink(f"/proc/{pid}/cwd")) == os.path.realpath(directory)
+        with acting_as(layout.postgres_user):
+            return os.path.realpath(os.readlink(f"/proc/{pid}/cwd")) == directory
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except (PermissionError, KeyError):
+        return _is_postgres_of(pid, os.stat(directory).st_uid)
+
+
+def _is_postgres_of(pid, uid):
+    """The second best: a process called postgres that belongs to the owner of the data directory."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
+            return stream.read().startswith("postgres") and os.stat(f"/proc/{pid}").st_uid == uid
     except (FileNotFoundError, ProcessLookupError):
         return False
 
