@@ -19,7 +19,13 @@ SYSTEM_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/
 
 
 class LocalRunner(Runner):
-    """Runs commands with subprocess, in their own process group, with a clean environment."""
+    """Runs commands with subprocess, in their own process group, with a clean environment.
+
+    ``keep_fds`` stay open in the commands: a lock held by such a descriptor outlives us as long as a command runs.
+    """
+
+    def __init__(self, *, keep_fds=()):
+        self._keep_fds = tuple(keep_fds)
 
     def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
         argv = tuple(str(word) for word in argv)
@@ -34,6 +40,7 @@ class LocalRunner(Runner):
                 cwd=cwd,
                 env=_with_home(environment, user),
                 start_new_session=True,
+                pass_fds=self._keep_fds,
                 **_demotion(user),
             )
         except FileNotFoundError as exc:
