@@ -35,16 +35,16 @@ netns: venv-test  ## tests on real interfaces inside network namespaces (root, L
 	@$(TOOLS)/pytest.sh netns tests/netns $(A)
 
 lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck
-	@$(TOOLS)/lint.sh
+	@$(BIN)/python $(TOOLS)/lint.py
 
 sanity: venv-test  ## ansible-test sanity, without ignore entries
-	@$(TOOLS)/sanity.sh
+	@$(BIN)/python $(TOOLS)/sanity.py
 
 build: venv-test  ## build the collection, import it as Galaxy would, install and use it
-	@$(TOOLS)/build.sh
+	@$(BIN)/python $(TOOLS)/build.py
 
 scenario: venv-test  ## one molecule scenario: make scenario S=default
-	@$(TOOLS)/scenario.sh $(S)
+	@$(BIN)/python $(TOOLS)/scenario.py $(S)
 
 lab-up: venv  ## start the lab's hosts (LAB_PROJECT, LAB_SUBNET, LAB_SUITE: molecule/shared/lab.py)
 	@python3 molecule/shared/lab.py up

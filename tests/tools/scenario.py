@@ -1,0 +1,62 @@
+"""Run one molecule scenario in a lab of its own: scenario.py NAME. Environment: LAB_* as of molecule/shared/lab.py, LAB_KEEP=1."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+from checks import RESULTS, ROOT, Check, environment_bin, write_junit
+
+SUBNET = "10.1.27.0/24"  # not the demo's: a lab that is up is left alone
+
+
+def environment(name: str, results: str) -> dict[str, str]:
+    """Each scenario is a lab project of its own; whatever pytest runs in it leaves its results for the summary."""
+    env = dict(os.environ)
+    env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
+    env.setdefault("LAB_SUBNET", SUBNET)
+    env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
+    env["PGOPS_RESULTS"] = results
+    return env
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+        print(f"Which scenario? make scenario S=<one of: {' '.join(names)}>", file=sys.stderr)
+        return 2
+    name = sys.argv[1]
+    stage = f"scenario-{name}"
+    folder = RESULTS / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.xml"):
+        old.unlink()
+    env = environment(name, str(folder))
+    print(f"{stage}: lab project {env['LAB_PROJECT']} on {env['LAB_SUBNET']}", flush=True)
+    started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    status = 1
+    keep = os.environ.get("LAB_KEEP", "0") not in ("", "0")  # to look at the hosts of a failed run
+    destroy = "never" if keep else "always"
+    try:
+        argv = [environment_bin("molecule"), "test", "-s", name, "--destroy", destroy]
+        status = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+    finally:
+        if not keep:
+            take_down(env)
+        failure = f"molecule test ended with status {status}" if status else None
+        write_junit(stage, [Check(f"molecule test -s {name}", time.monotonic() - started, failure)])
+    return status
+
+
+def take_down(env: dict[str, str]) -> None:
+    """Molecule does it too, unless it was killed."""
+    subprocess.run(["python3", "molecule/shared/lab.py", "down"], cwd=ROOT, env=env, check=False, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
