@@ -24,8 +24,9 @@ APPLICATION = "pgops"
 class Connection:
     """One session in autocommit with a limit in seconds on every answer, even when the server is frozen."""
 
-    def __init__(self, raw, *, server, timeout, driver):
+    def __init__(self, raw, *, server, timeout, driver, replication=False):
         self.raw, self.server, self.timeout, self._driver = raw, server, timeout, driver
+        self._server_limit = None if replication else timeout
 
     def __enter__(self):
         return self
@@ -50,18 +51,24 @@ class Connection:
         """Return the rows as dicts (``[]`` for a command without rows)."""
         limit = self.timeout if timeout is None else timeout
         try:
-            cursor = self.raw.cursor()
-            cursor.execute(sql, args or None)
-            _wait(self.raw, deadline=time.monotonic() + limit)
-            if cursor.description is None:
-                return []
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row)) for row in cursor.fetchall()]
+            if self._server_limit not in (None, limit):
+                self._run(f"SET statement_timeout = {int(limit * 1000)}", (), self.timeout)
+                self._server_limit = limit
+            return self._run(sql, args, limit)
         except _TimeIsUp:
             self.close()
             raise unreachable(self.server, f"no answer within {limit:g} s to: {first_line(sql)}") from None
         except self._driver.Error as exc:
             raise query_error(exc, self.server, sql) from exc
+
+    def _run(self, sql, args, limit):
+        cursor = self.raw.cursor()
+        cursor.execute(sql, args or None)
+        _wait(self.raw, deadline=time.monotonic() + limit)
+        if cursor.description is None:
+            return []
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
 class _TimeIsUp(Exception):
@@ -160,7 +167,7 @@ def _connect(parameters, *, server, os_user, timeout):
         raise unreachable(server, f"no answer within {timeout:g} s") from None
     except driver.Error as exc:
         raise connect_error(exc, server, parameters["user"]) from exc
-    return Connection(raw, server=server, timeout=timeout, driver=driver)
+    return Connection(raw, server=server, timeout=timeout, driver=driver, replication="replication" in parameters)
 
 
 def _wait(raw, *, deadline):

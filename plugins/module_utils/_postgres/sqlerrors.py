@@ -30,10 +30,15 @@ _BUSY = (
     "is not currently accepting connections",
 )
 
+_NEXT_STEPS = {
+    "42501": "grant the role the right that is missing",
+    "57014": "see what that server is busy with (pg_stat_activity, pg_locks), then run this again",
+}
+
 
 def connect_error(exc, server, user):
-    seen = first_line(str(exc)) or type(exc).__name__
     text = str(exc)
+    seen = " ".join(text.split())[:500] or type(exc).__name__
     if any(word in text for word in _REJECTED) or all(word in text for word in _NO_SUCH_ROLE):
         return AuthenticationFailed(
             f"log in to PostgreSQL as {user}",
@@ -55,7 +60,7 @@ def query_error(exc, server, sql):
         f"run {first_line(sql)!r}",
         server=server,
         seen=f"{seen} (SQLSTATE {sqlstate})",
-        next_step="look into the log of that PostgreSQL; the role may lack a right",
+        next_step=_NEXT_STEPS.get(sqlstate, "look into the log of that PostgreSQL"),
         evidence={"sqlstate": sqlstate},
     )
 
