@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 TOOLS := tests/tools
+RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 SCENARIOS := default recover_standby
 
@@ -13,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help demo test quick units lint netns sanity build scenario venv venv-test image clean
-.PHONY: lab-up lab-down lab-shell lab-status lab-clean
+.PHONY: venv-importer lab-up lab-down lab-shell lab-status lab-clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -29,10 +30,11 @@ quick: venv-test  ## `test` without the scenarios
 	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build
 
 units: venv-test  ## unit and structure tests (A= further pytest arguments)
-	@$(TOOLS)/pytest.sh units tests/unit $(A)
+	@$(BIN)/python -m pytest tests/unit --junit-xml=$(RESULTS)/units/pytest.xml $(A)
 
 netns: venv-test  ## tests on real interfaces inside network namespaces (root, Linux)
-	@$(TOOLS)/pytest.sh netns tests/netns $(A)
+	@$(TOOLS)/netns_tools.sh
+	@$(BIN)/python -m pytest tests/netns -rs --junit-xml=$(RESULTS)/netns/pytest.xml $(A)
 
 lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck
 	@$(BIN)/python $(TOOLS)/lint.py
@@ -40,7 +42,7 @@ lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck
 sanity: venv-test  ## ansible-test sanity, without ignore entries
 	@$(BIN)/python $(TOOLS)/sanity.py
 
-build: venv-test  ## build the collection, import it as Galaxy would, install and use it
+build: venv-test venv-importer  ## build the collection, import it as Galaxy would, install and use it
 	@$(BIN)/python $(TOOLS)/build.py
 
 scenario: venv-test  ## one molecule scenario: make scenario S=default
@@ -70,5 +72,8 @@ venv:
 venv-test:
 	@$(TOOLS)/venv.sh .venv requirements.txt requirements-test.txt
 
+venv-importer:
+	@$(TOOLS)/venv.sh .cache/venv-importer $(TOOLS)/importer-requirements.txt
+
 clean:  ## remove environments, caches and build results (not a running lab: lab-clean)
-	rm -rf .venv .venv-importer .cache .ansible .ruff_cache .pytest_cache
+	rm -rf .venv .cache .ansible .ruff_cache .pytest_cache

@@ -16,11 +16,11 @@ def shell_scripts() -> list[str]:
     found = []
     for name in tracked_files():
         path = ROOT / name
-        if path.is_symlink() or not path.is_file() or path.suffix in (".py", ".md", ".yml"):
+        if path.is_symlink() or not path.is_file():
             continue
         with path.open("rb") as file:
             first = file.readline(80)
-        if re.match(rb"#!.*\b(ba|da)?sh\b", first):
+        if re.match(rb"#!.*\b(ba|da)?sh\b", first) or name.removesuffix(".j2").endswith(".sh"):
             found.append(without_jinja(name) if name.endswith(".j2") else name)
     return found
 
