@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+"""The rung ``rewind``: pg_rewind over SQL, after a crash recovery where it is needed and a rehearsal."""
+
+from __future__ import annotations
+
+import re
+
+from . import conffile, controldata, keep, last_look, marks, primary_work, standby_config
+from .ladder import wanted_conninfo
+from .work import MethodFailed, failed
+
+RECOVERY_LIMIT = 3600.0
+_DONE = re.compile(r"(\d+)/(\d+) kB \(\s*\d+%\) copied")
+_NEEDS = re.compile(r"need to copy (\d+) MB")
+
+
+def run(work, observed, decision):
+    """Take the stopped node back to the fork and bring it to the primary's state; returns ``(bytes, place, kept)``."""
+    primary_work.fresh_control_file(work, observed.primary.timeline)
+    _recover_from_crash(work)
+    _rewind(work, rehearse=True)
+    last_look.require_safe(work, observed)
+    place = keep.make_place(work, observed, decision)
+    kept = keep.keep(work, observed, decision, place)
+    work.marks.note(marks.REWINDING, salvage=place)
+    answer = _rewind(work, rehearse=False)
+    finish(work, place)
+    return moved_bytes(answer.stdout + answer.stderr), place, kept
+
+
+def finish(work, place):
+    """Make what pg_rewind left the directory of a standby, before anything else."""
+    major = int(work.layout.version.split(".")[0])
+    standby_config.write(work.data_directory, major, work.desired)
+    standby_config.drop_slots(work.data_directory)
+    work.marks.note(marks.READY, salvage=place)
+
+
+def expected_bytes(work):
+    """Ask pg_rewind what it would copy from a cleanly stopped node (it changes nothing); None when it can't tell."""
+    try:
+        answer = _rewind(work, rehearse=True)
+    except MethodFailed:
+        return None
+    found = _NEEDS.search(answer.stdout + answer.stderr)
+    return int(found.group(1)) * 1048576 if found else None
+
+
+def moved_bytes(output):
+    """Return the bytes that pg_rewind's last progress line tells."""
+    lines = _DONE.findall(output)
+    return int(lines[-1][0]) * 1024 if lines else 0
+
+
+def source(desired):
+    """Return the connection string for pg_rewind; the password comes from the pass file."""
+    return conffile.render_conninfo(dict(wanted_conninfo(desired), application_name="pgops_rewind", dbname="postgres"))
+
+
+def _rewind(work, *, rehearse):
+    argv = [work.layout.tool("pg_rewind"), "--target-pgdata", work.data_directory]
+    argv += ["--source-server", source(work.desired), "--progress"]
+    if rehearse:
+        answer = work.runner.run([*argv, "--dry-run"], user=work.user, timeout=RECOVERY_LIMIT)
+    else:
+        answer = work.change(argv, long=True, user=work.user, timeout=None)
+    if answer.rc != 0:
+        raise failed("rehearse pg_rewind" if rehearse else "rewind", answer, kind=MethodFailed)
+    return answer
+
+
+def _recover_from_crash(work):
+    """pg_rewind wants a clean stop. It would do this itself, but finds no configuration outside the data directory
+    before PostgreSQL 14, and refuses where standby.signal is: so it is done here, for all versions alike.
+    """
+    control = controldata.read(runner=work.runner, layout=work.layout)
+    if control is None or controldata.clean(control):
+        return
+    layout = work.layout
+    argv = [layout.tool("postgres"), "--single", "-D", work.data_directory, "-c", f"config_file={layout.config_file}"]
+    argv += ["-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "exit_on_error=true", "template1"]
+    with standby_config.barred(work.data_directory, int(layout.version.split(".")[0])):
+        answer = work.change(argv, long=True, user=work.user, stdin="", timeout=RECOVERY_LIMIT)
+    if answer.rc != 0 or not controldata.clean(controldata.read(runner=work.runner, layout=layout)):
+        raise failed("end the crash recovery", answer, kind=MethodFailed)
+
+
+__all__ = ("expected_bytes", "finish", "moved_bytes", "run", "source")

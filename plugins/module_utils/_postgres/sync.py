@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+"""Make this host a standby: observe, plan, apply, verify, and fall from a method that fails to the next one."""
+
+from __future__ import annotations
+
+import contextlib
+
+from .._errors import PgopsError
+from . import (
+    basebackup,
+    keep,
+    ladder,
+    lock,
+    observe,
+    primary_work,
+    rejoin,
+    report,
+    rewind,
+    server_control,
+    standby_config,
+    verify,
+)
+from . import layout as layouts
+from .facts import STANDBY
+from .report import Outcome
+from .work import MethodFailed, holding
+
+
+def run(work, *, check_mode):
+    """Return the module's result; after a ``PgopsError`` nothing was changed, or the node is stopped or streaming."""
+    begun = work.clock.now()
+    observed, evidence = observe.observe(work)
+    decision = rejoin.plan(observed, work.desired)
+    decision.plan.require_allowed()
+    if check_mode or not decision.changes:
+        return _planned(work, observed, evidence, decision, begun)
+    work.marks.prepare()
+    what = f"pg_basebackup_sync of {work.layout.version}/{work.layout.cluster_name} from {work.desired.primary}"
+    with lock.hold(work.marks.lock_path, what=what, timeout=work.desired.lock_timeout, clock=work.clock) as descriptor:
+        return _Run(holding(work, descriptor), begun).go()
+
+
+def _planned(work, observed, evidence, decision, begun):
+    expected = decision.bytes_expected
+    if decision.method == ladder.REWIND and observed.target.clean and not observed.target.running:
+        expected = rewind.expected_bytes(work)
+    return report.result(
+        decision=decision,
+        first=observed,
+        evidence=evidence,
+        after=None if decision.changes else evidence,
+        outcome=Outcome(),
+        changed=decision.changes,
+        seconds=work.clock.now() - begun,
+        apart=rejoin.diverged(observed),
+        commands=[],
+        bytes_expected=expected,
+    )
+
+
+class _Run:
+    """One real run, under the lock."""
+
+    def __init__(self, work, begun):
+        self.work, self.begun = work, begun
+        self.failed = {}
+        self.apart = None
+        self.touched = False
+        self.only_reloaded = False
+
+    def go(self):
+        """Go through the methods until one is verified."""
+        first, evidence = observe.observe(self.work)
+        observed, decision = first, self._plan(first)
+        if not decision.changes:  # another run, which we waited for, has done it
+            return _planned(self.work, first, evidence, decision, self.begun)
+        try:
+            outcome, decision, after = self._until_verified(observed, decision)
+        except PgopsError:
+            self._leave_safe()
+            raise
+        if decision.keeping.discard_after and outcome.place:
+            keep.remove_tree(outcome.place)
+        self.work.marks.forget()
+        return report.result(
+            decision=decision,
+            first=first,
+            evidence=evidence,
+            after=after,
+            outcome=outcome,
+            changed=True,
+            seconds=self.work.clock.now() - self.begun,
+            apart=self.apart,
+            commands=self.work.commands,
+            bytes_expected=decision.bytes_expected,
+        )
+
+    def _until_verified(self, observed, decision):
+        while True:
+            observed, decision = self._at_rest(observed, decision)
+            try:
+                outcome = self._apply(observed, decision)
+                return outcome, decision, verify.wait(self.work)
+            except MethodFailed as exc:
+                if self.work.desired.method != rejoin.AUTO:
+                    raise
+                self.failed[decision.method] = exc.seen
+                observed, _evidence = observe.observe(self.work)
+                decision = rejoin.plan(observed, self.work.desired, self.failed)
+                if decision.plan.refusal is not None:
+                    exc.evidence["refused"] = decision.plan.refusal.seen
+                    raise
+
+    def _plan(self, observed):
+        decision = rejoin.plan(observed, self.work.desired, self.failed)
+        decision.plan.require_allowed()
+        return decision
+
+    def _at_rest(self, observed, decision):
+        """Stop what has to be stopped, look again (more is to be seen then), and bar the way to a writable start."""
+        if decision.stop_first:
+            self.touched, self.only_reloaded = True, False
+            server_control.stop(self.work, may_write=observed.target.may_write)
+            observed, _evidence = observe.observe(self.work)
+            decision = self._plan(observed)
+        if not observed.target.interrupted:
+            self.apart = rejoin.diverged(observed) or self.apart
+        if observed.target.exists and not observed.target.standby_signal and not observed.target.running:
+            self.touched = True
+            standby_config.mark_standby(self.work.data_directory, layouts.major(self.work.layout.version))
+        return observed, decision
+
+    def _apply(self, observed, decision):
+        primary_work.ensure_slot(self.work)
+        self.touched = True
+        if decision.method == ladder.START:
+            return self._start(observed, decision)
+        method = {ladder.REWIND: rewind, ladder.BASEBACKUP: basebackup}[decision.method]
+        outcome = Outcome(*method.run(self.work, observed, decision))
+        server_control.start(self.work)
+        return outcome
+
+    def _start(self, observed, decision):
+        folder, target = self.work.data_directory, observed.target
+        standby_config.write(folder, layouts.major(self.work.layout.version), self.work.desired)
+        if target.running:
+            self.only_reloaded = True
+            server_control.reload(self.work)
+        else:
+            if target.wrote_itself:
+                standby_config.drop_slots(folder, keep=lambda name: not name.startswith("pgops_"))
+            server_control.start(self.work)
+        return Outcome(bytes_moved=decision.bytes_expected or 0)
+
+    def _leave_safe(self):
+        """After a failure the node is streaming or stopped, never a broken server that somebody may attach.
+
+        A standby that ran before and was only pointed at another primary goes on: it can't write, and it may be needed.
+        """
+        if not self.touched or self.only_reloaded:
+            return
+        with contextlib.suppress(PgopsError):
+            missing, _position, evidence = verify.look(self.work)
+            if not missing:
+                return
+            if evidence["role"] == STANDBY and (evidence["receiver"] or {}).get("status") == "streaming":
+                return
+        with contextlib.suppress(PgopsError):
+            server_control.stop(self.work, may_write=True)
+
+
+__all__ = ("run",)

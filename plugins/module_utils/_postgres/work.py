@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
+"""What one run carries along: the ports, where things are, what is wanted, and the commands that changed something."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import CommandFailed, PgopsError
+from .._local import LocalRunner
+from .._ports import Clock, CommandResult, Runner
+from .facts import Desired
+from .layout import Layout
+from .marks import Marks
+from .overrides import here
+
+
+class MethodFailed(PgopsError):
+    """A method did not get through; the server is stopped and the next one may be tried."""
+
+    code = "method_failed"
+
+
+class Work(t.NamedTuple):
+    """One run on one node. ``jobs`` is the runner for long commands: they hold our lock as long as they live."""
+
+    runner: Runner
+    jobs: Runner
+    clock: Clock
+    layout: Layout
+    desired: Desired
+    marks: Marks
+    commands: list
+
+    @property
+    def data_directory(self):
+        return self.layout.data_directory
+
+    @property
+    def user(self):
+        return self.layout.postgres_user
+
+    def change(self, argv, *, long=False, **options):
+        """Run a command that changes something and remember it (no secret is ever in its words)."""
+        self.commands.append(" ".join(str(word) for word in argv))
+        return (self.jobs if long else self.runner).run(argv, **options)
+
+    def must_change(self, attempted, argv, **options):
+        """Like ``change``, but anything except success is an error."""
+        answer = self.change(argv, **options)
+        if answer.rc != 0:
+            raise failed(attempted, answer)
+        return answer
+
+
+def failed(attempted, answer: CommandResult, *, kind=CommandFailed, next_step=None):
+    """Return the error for a command that did not succeed."""
+    said = last_lines(answer.stderr or answer.stdout)
+    seen = "it did not end in time" if answer.rc is None else f"exit status {answer.rc}: {said}"
+    return kind(
+        attempted,
+        server=here(),
+        seen=seen,
+        next_step=next_step or f"run it by hand to see more: {' '.join(answer.argv[:3])} ...",
+        evidence={"command": " ".join(answer.argv), "output": last_lines(answer.stderr or answer.stdout, count=20)},
+    )
+
+
+def last_lines(text, *, count=3):
+    """Return the last lines that say something (tools print the cause at the end)."""
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    return " / ".join(lines[-count:])[-2000:]
+
+
+def holding(work, descriptor):
+    """Return the same work, whose long commands keep the lock's descriptor open."""
+    return work._replace(jobs=LocalRunner(keep_fds=(descriptor,)))
+
+
+__all__ = ("MethodFailed", "Work", "failed", "holding", "last_lines")
