@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import plan
 from .docker import docker
 from .errors import LabError
+from .progress import say
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 USER = "ops"
@@ -112,7 +115,7 @@ def _cluster_vars(settings, ssh):
         "ansible_user": USER,
         "ansible_ssh_private_key_file": str(ssh / "id_ed25519"),
         "ansible_ssh_common_args": (
-            f"-o UserKnownHostsFile='{ssh / 'known_hosts'}' -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+            f"-o 'UserKnownHostsFile=\"{ssh / 'known_hosts'}\"' -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
         ),
         "ansible_python_interpreter": "/usr/bin/python3",
         "pgops_vip": plan.address(settings.subnet, plan.VIP),
@@ -127,6 +130,20 @@ def _cluster_vars(settings, ssh):
 def forget(project):
     """Remove all that is kept about a lab."""
     shutil.rmtree(folder(project), ignore_errors=True)
+
+
+@contextmanager
+def lock(name):
+    """One lab.py of this checkout at a time."""
+    path = CHECKOUT / ".lab"
+    path.mkdir(mode=0o700, exist_ok=True)
+    with open(path / f".{name}.lock", "w", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another lab.py of this checkout works on the {name}: waiting for it")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def write(path, text, mode=0o600):

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import sys
-from contextlib import contextmanager, nullcontext
 
 from . import access, commands, settings
 from .errors import LabError
 
 ENVIRONMENT = """\
-parameters (environment; the flag wins):
+parameters (environment; a flag before COMMAND wins):
   LAB_PROJECT=pgops         name: containers are <project>-<host>, the network <project>-net
   LAB_SUBNET=10.1.7.0/24    addresses; the VIP is .100
   LAB_SUITE=bookworm        Debian: bullseye bookworm trixie forky (or 11 12 13 testing)
@@ -34,8 +32,8 @@ def parser():
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name in ("project", "subnet", "suite", "standbys", "pgpools", "install-docker"):
-        top.add_argument(f"--{name}", metavar="VALUE", help=argparse.SUPPRESS)
+    for name in ("project", "subnet", "suite", "standbys", "pgpools", "install_docker"):
+        top.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"as {settings.variable(name)}")
     subs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_function, takes, text) in commands.COMMANDS.items():
         sub = subs.add_parser(name, help=text, description=text)
@@ -59,23 +57,13 @@ def main(argv):
     function, takes, _text = commands.COMMANDS[arguments.command]
     try:
         subject = settings.project_name(os.environ, flags.get("project"))
-        with _alone() if "alone" in takes else nullcontext():
-            if "settings" in takes:
-                subject = settings.read_settings(os.environ, flags, access.stored_settings(subject))
-            return function(subject, arguments)
+        if "settings" in takes:
+            stored = access.stored_settings(subject) if "stored" in takes else None
+            subject = settings.read_settings(os.environ, flags, stored)
+        return function(subject, arguments)
     except LabError as exc:
         print(f"lab.py: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("lab.py: interrupted", file=sys.stderr)
         return 130
-
-
-@contextmanager
-def _alone():
-    """One builder at a time in this checkout."""
-    path = access.CHECKOUT / ".lab"
-    path.mkdir(mode=0o700, exist_ok=True)
-    with open(path / ".lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 from . import access, engine, hosts, image, network, plan
@@ -18,7 +19,8 @@ from .settings import read_settings
 def up(settings, _arguments):
     """Build, boot and give access to all hosts."""
     facts = engine.ensure(settings.install_docker)
-    name = image.ensure(settings.suite, settings.image)
+    with access.lock("image"):
+        name = image.ensure(settings.suite, settings.image)
     network.ensure(settings)
     access.store_settings(settings)
     everyone = plan.hosts_of(settings)
@@ -45,7 +47,13 @@ def _require_reachable(everyone):
 
 def down(project, _arguments):
     """Remove containers, network and files of a lab; nothing is left."""
-    if engine.info() is not None:
+    if engine.info() is None:
+        if access.folder(project).exists() and shutil.which("dockerd"):
+            raise LabError(
+                f"No Docker engine answers, and containers of the lab '{project}' may be left in it. "
+                "Start it (lab.py docker) and run this again."
+            )
+    else:
         label = f"{network.LAB_LABEL}={project}"
         for name in labelled("container", label):
             docker("rm", "-f", "-v", name)
@@ -100,7 +108,8 @@ def provide_engine(settings, _arguments):
 def provide_image(settings, _arguments):
     """Make sure that the image exists and print its name."""
     engine.ensure(settings.install_docker)
-    print(image.ensure(settings.suite, settings.image))
+    with access.lock("image"):
+        print(image.ensure(settings.suite, settings.image))
     return 0
 
 
@@ -173,15 +182,15 @@ def _host(project, name):
     raise LabError(f"There is no host '{name}' in the lab '{project}': it has {', '.join(h.name for h in everyone)}.")
 
 
-# name -> (function, what it takes, help). `settings`: all parameters validated; `alone`: one at a time per checkout.
+# name -> (function, what it takes, help). `settings`: all parameters validated; `stored`: with those the lab has.
 COMMANDS = {
-    "up": (up, ("settings", "alone"), "build images, boot all hosts, give access (a running lab stays)"),
-    "down": (down, ("alone",), "remove containers, network, keys and passwords of the lab"),
+    "up": (up, ("settings", "stored"), "build images, boot all hosts, give access (a running lab stays)"),
+    "down": (down, (), "remove containers, network, keys and passwords of the lab"),
     "status": (status, (), "show every host; exit status 0 when all have booted"),
     "shell": (shell, ("host", "words"), "a root shell on HOST, or run COMMAND there"),
-    "clean": (clean, ("alone",), "down, and remove the lab's images"),
+    "clean": (clean, (), "down, and remove the lab's images"),
     "docker": (provide_engine, ("settings",), "make sure that a Docker engine answers"),
-    "image": (provide_image, ("settings", "alone"), "build the image and print its name"),
+    "image": (provide_image, ("settings",), "build the image and print its name"),
     "kill": (kill, ("host",), "power HOST off without warning"),
     "start": (start, ("host",), "power HOST on"),
     "restart": (restart, ("host",), "reboot HOST in good order"),

@@ -26,15 +26,7 @@ class Result:
 def run(argv, timeout=60, stdin=None):
     """Run a command; ``stdin`` is bytes. Never raises: code None means that its time was up, 127 that it is missing."""
     try:
-        done = subprocess.run(
-            argv,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=timeout,
-            check=False,
-        )
+        done = subprocess.run(argv, input=stdin or b"", capture_output=True, timeout=timeout, check=False)
     except FileNotFoundError as exc:
         return Result(127, "", str(exc))
     except subprocess.TimeoutExpired:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import apthost, aptconf
+from . import aptconf, apthost
 from .docker import attempt, docker, inspect, run
 from .errors import LabError
 from .progress import say

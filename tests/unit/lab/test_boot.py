@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from lab import hosts
+from lab.errors import LabError
+from lab.plan import hosts_of
+from lab.settings import read_settings
+
+
+class Machines:
+    """Stands for Docker: each host has a state, and boots as often as its list says."""
+
+    def __init__(self, monkeypatch, states, boots):
+        self.states, self.boots, self.made, self.revived = states, boots, [], []
+        monkeypatch.setattr(hosts, "state", lambda _project, host: self.states.get(host.name, "missing"))
+        monkeypatch.setattr(hosts, "create", self.create)
+        monkeypatch.setattr(hosts, "_revive", self.revive)
+        monkeypatch.setattr(hosts, "wait_booted", self.wait_booted)
+
+    def create(self, _settings, host, _image, _options):
+        self.made.append(host.name)
+
+    def revive(self, _settings, host):
+        self.revived.append(host.name)
+        return self.states.get(host.name, "missing") != "missing"
+
+    def wait_booted(self, _project, waiting):
+        return [host for host in waiting if not self.boots.get(host.name, [True]).pop(0)]
+
+
+def boot():
+    settings = read_settings({})
+    return [host.name for host in hosts.boot(settings, hosts_of(settings), "image", [])]
+
+
+def test_a_running_lab_stays(monkeypatch):
+    machines = Machines(monkeypatch, dict.fromkeys((h.name for h in hosts_of(read_settings({}))), "running"), {})
+    assert boot() == []
+    assert machines.made == machines.revived == []
+
+
+def test_a_stopped_host_is_started_and_not_made_anew(monkeypatch):
+    states = dict.fromkeys((h.name for h in hosts_of(read_settings({}))), "degraded")
+    machines = Machines(monkeypatch, {**states, "postgres-db1": "exited"}, {})
+    assert boot() == ["postgres-db1"]
+    assert (machines.made, machines.revived) == ([], ["postgres-db1"])
+
+
+def test_a_boot_that_hangs_is_repeated_and_said(monkeypatch, capsys):
+    machines = Machines(monkeypatch, {}, {"app-server2": [False, False, True]})
+    boot()
+    assert machines.made.count("app-server2") == 3
+    assert machines.made.count("app-server1") == 1
+    assert "app-server2: its systemd did not finish booting, making it again (3 of 3)" in capsys.readouterr().err
+
+
+def test_three_hanging_boots_are_an_error_that_names_the_container(monkeypatch):
+    Machines(monkeypatch, {}, {"app-server2": [False, False, False]})
+    with pytest.raises(LabError, match=r"pgops-app-server2: systemd did not finish booting in 3 attempts"):
+        boot()
