@@ -42,8 +42,14 @@ def listing_problems(tarball: pathlib.Path) -> list[str]:
         members = archive.getmembers()
     problems = [f"does not belong: {name}" for name in sorted({one.name.split("/")[0] for one in members} - BELONGS)]
     problems += [f"a link: {one.name}" for one in members if one.issym() or one.islnk()]
-    problems += [f"a by-product: {one.name}" for one in members if re.search(r"__pycache__|\.pyc$|~$|\.orig$|\.retry$", one.name)]
-    problems += [f"belongs to the checkout: {one.name}" for one in members if one.name.startswith(("playbooks/collections", "playbooks/ansible.cfg"))]
+    problems += [
+        f"a by-product: {one.name}" for one in members if re.search(r"__pycache__|\.pyc$|~$|\.orig$|\.retry$", one.name)
+    ]
+    problems += [
+        f"belongs to the checkout: {one.name}"
+        for one in members
+        if one.name.startswith(("playbooks/collections", "playbooks/ansible.cfg"))
+    ]
     problems += [f"not there: {name}" for name in NEEDED if not any(one.name.startswith(name + "/") for one in members)]
     if tarball.stat().st_size > MEGABYTES * 1024**2:
         problems.append(f"{tarball.stat().st_size} bytes, more than {MEGABYTES} MiB")
@@ -74,7 +80,16 @@ def galaxy_import(checks: Checks, tarball: pathlib.Path) -> None:
 def install(checks: Checks, tarball: pathlib.Path) -> pathlib.Path:
     """Install it and leave only the folders that Ansible uses."""
     shutil.rmtree(INSTALLED, ignore_errors=True)
-    argv = [environment_bin("ansible-galaxy"), "collection", "install", "--offline", "--no-deps", "-p", str(INSTALLED), str(tarball)]
+    argv = [
+        environment_bin("ansible-galaxy"),
+        "collection",
+        "install",
+        "--offline",
+        "--no-deps",
+        "-p",
+        str(INSTALLED),
+        str(tarball),
+    ]
     checks.command("ansible-galaxy collection install", argv, env=installed_only())
     collection = INSTALLED / "ansible_collections" / "pgops" / "pgpool"
     for path in list(collection.iterdir()) if collection.is_dir() else ():
@@ -88,7 +103,12 @@ def installed_only() -> dict[str, str]:
     config = CACHE / "empty.cfg"
     config.touch()
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    return {**env, "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED), "ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(CACHE / "ansible-home")}
+    return {
+        **env,
+        "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED),
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_HOME": str(CACHE / "ansible-home"),
+    }
 
 
 def use(checks: Checks, collection: pathlib.Path) -> None:
@@ -96,10 +116,20 @@ def use(checks: Checks, collection: pathlib.Path) -> None:
     options = {"cwd": INSTALLED, "env": installed_only()}
     for playbook in sorted(collection.glob("playbooks/*.yml")):
         name = f"pgops.pgpool.{playbook.stem}"
-        argv = [environment_bin("ansible-playbook"), name, "--syntax-check", "-i", str(ROOT / "inventories" / "example")]
+        argv = [
+            environment_bin("ansible-playbook"),
+            name,
+            "--syntax-check",
+            "-i",
+            str(ROOT / "inventories" / "example"),
+        ]
         checks.command(f"playbook {name}", argv, **options)
     for kind, names in documented(collection).items():
-        checks.command(f"ansible-doc of {len(names)} {kind}s", [environment_bin("ansible-doc"), "-t", kind, "-j", *names], **options)
+        checks.command(
+            f"ansible-doc of {len(names)} {kind}s",
+            [environment_bin("ansible-doc"), "-t", kind, "-j", *names],
+            **options,
+        )
 
 
 def documented(collection: pathlib.Path) -> dict[str, list[str]]:

@@ -34,7 +34,14 @@ class Checks:
         started = time.monotonic()
         result = subprocess.run(
             [str(part) for part in argv],
-            **{"cwd": ROOT, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **options},
+            **{
+                "cwd": ROOT,
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "text": True,
+                **options,
+            },
         )
         failure = None if result.returncode == 0 else f"{result.stdout.rstrip()}\n(exit status {result.returncode})"
         return self.record(Check(name, time.monotonic() - started, failure))
@@ -81,7 +88,10 @@ def tracked_files(*patterns: str) -> list[str]:
     """Files of the checkout as git knows them, new ones included, ignored ones not."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
-        cwd=ROOT, check=True, capture_output=True, text=True,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return [name for name in listed.stdout.split("\0") if name and os.path.lexists(ROOT / name)]
 

@@ -1,8 +1,9 @@
 """ansible-test sanity over an export of the checkout: every test, no ignore file, nothing written outside .cache.
 
-The environments that ansible-test makes for its tests come from PyPI. Its own first step would fetch get-pip.py from another site;
-Python's ensurepip does the same, so a stand-in lies where ansible-test looks for an earlier download.
-Modules and what they import also have to compile and import on the oldest Pythons of managed hosts, as far as this machine has them.
+The environments that ansible-test makes for its tests come from PyPI. Its own first step would fetch get-pip.py from
+another site; Python's ensurepip does the same, so a stand-in lies where ansible-test looks for an earlier download.
+Modules and what they import also have to compile and import on the oldest Pythons of managed hosts, as far as this
+machine has them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ HOME = CACHE / "sanity-home"
 GET_PIP = "import ensurepip\nensurepip.bootstrap()\n"
 MANAGED_HOSTS_PYTHONS = ("3.8", "3.9", "3.10")  # older than any Python of a controller
 SET_UP_NOISE = re.compile(
-    r"Running sanity test|Installing requirements|Using cached pip|Looking in|Processing|Collecting|Using cached|Downloading|"
-    r"\s+(━|Preparing|Downloading)|Installing collected|Successfully|WARNING: (Using locale|Reviewing|Location )"
+    r"Running sanity test|Installing (requirements|collected)|Using cached|Looking in|Processing|Collecting|"
+    r"Downloading|\s+(━|Preparing|Downloading)|Successfully|WARNING: (Using locale|Reviewing|Location )"
 )
 
 
@@ -46,7 +47,17 @@ def ansible_test(collection: pathlib.Path, *arguments: str, path: str = "") -> t
     """Run it; its exit status, its lines without the noise of pip, and the seconds per test."""
     folders = [path, str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     process = subprocess.Popen(
-        [environment_bin("ansible-test"), "sanity", "--local", "--junit", "--color", "no", "--truncate", "0", *arguments],
+        [
+            environment_bin("ansible-test"),
+            "sanity",
+            "--local",
+            "--junit",
+            "--color",
+            "no",
+            "--truncate",
+            "0",
+            *arguments,
+        ],
         cwd=collection,
         env={**os.environ, "HOME": str(HOME), "PATH": os.pathsep.join(filter(None, folders))},
         stdin=subprocess.DEVNULL,
@@ -67,7 +78,9 @@ def ansible_test(collection: pathlib.Path, *arguments: str, path: str = "") -> t
     return process.wait(), lines, seconds
 
 
-def record(checks: Checks, collection: pathlib.Path, label: str, answer: tuple[int, list[str], dict[str, float]]) -> None:
+def record(
+    checks: Checks, collection: pathlib.Path, label: str, answer: tuple[int, list[str], dict[str, float]]
+) -> None:
     """One check per result file; the whole output under the first that failed."""
     status, lines, seconds = answer
     folder = collection / "tests" / "output" / "junit"
@@ -106,13 +119,19 @@ def main() -> int:
     checks.verdict("no ignore files", [str(path.relative_to(ROOT)) for path in ROOT.glob("tests/sanity/*")])
     prepare_home()
     collection = export(CACHE / "sanity")
-    subprocess.run(["git", "init", "--quiet", "."], cwd=collection, check=True)  # else the checkout around it says that all is ignored
+    # Without a repository of its own, git of the checkout around it would say that every file is ignored.
+    subprocess.run(["git", "init", "--quiet", "."], cwd=collection, check=True)
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     record(checks, collection, "", ansible_test(collection, "--python", own))
     for python in MANAGED_HOSTS_PYTHONS:
         if folder := folder_of_python(python):
             tests = ("--test", "compile", "--test", "import")
-            record(checks, collection, f" (Python {python})", ansible_test(collection, "--python", python, *tests, path=folder))
+            record(
+                checks,
+                collection,
+                f" (Python {python})",
+                ansible_test(collection, "--python", python, *tests, path=folder),
+            )
         else:
             print(f"  not here: compile and import on Python {python}, this machine has no python{python}")
     return checks.finish()

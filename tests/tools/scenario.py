@@ -1,4 +1,7 @@
-"""Run one molecule scenario in a lab of its own: scenario.py NAME. Environment: LAB_* as of molecule/shared/lab.py, LAB_KEEP=1."""
+"""Run one molecule scenario in a lab of its own: scenario.py NAME.
+
+Environment: LAB_* as of molecule/shared/lab.py; LAB_KEEP=1 keeps the hosts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ def environment(name: str, results: str) -> dict[str, str]:
     env = dict(os.environ)
     env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
     env.setdefault("LAB_SUBNET", SUBNET)
-    env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
+    env["PYTEST_ADDOPTS"] = (
+        f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
+    )
     env["PGOPS_RESULTS"] = results
     return env
 
@@ -55,7 +60,9 @@ def main() -> int:
 
 def take_down(env: dict[str, str]) -> None:
     """Molecule does it too, unless it was killed."""
-    subprocess.run(["python3", "molecule/shared/lab.py", "down"], cwd=ROOT, env=env, check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["python3", "molecule/shared/lab.py", "down"], cwd=ROOT, env=env, check=False, stdout=subprocess.DEVNULL
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Run the stages of `make test` and sum up what really ran.
 
-Quick stages run two at a time, to the end. The scenarios need the machine for themselves (they measure time) and come after, one by one;
-they are left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same.
+Quick stages run two at a time, to the end. The scenarios need the machine for themselves (they measure time) and come
+after, one by one; they are left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same.
 Each stage is a make target. Its tests are counted from the JUnit files that it leaves in .cache/results/<stage>/.
 """
 
@@ -151,6 +151,7 @@ def report(stages: list[Stage]) -> int:
     line = f"{sum(stage.passed for stage in stages)} passed, {sum(stage.failed for stage in stages)} failed"
     line += f", {skipped} skipped" if skipped else ""
     line += f", {left_out} of {len(stages)} stages not run" if left_out else ""
+    (RESULTS / "summary").write_text(line + "\n", encoding="utf-8")
     print(f"\n{line}", flush=True)
     return 0 if all(stage.result == "ok" for stage in stages) else 1
 
