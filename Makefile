@@ -13,7 +13,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export PATH := $(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test quick units lint netns sanity build scenario venv venv-test image clean
+.PHONY: help demo test quick units lint netns sanity build scenario awx venv venv-test image clean
 .PHONY: venv-importer lab-up lab-down lab-shell lab-status lab-clean
 
 help:  ## this list
@@ -47,6 +47,9 @@ build: venv-test venv-importer  ## build the collection, import it as Galaxy wou
 
 scenario: venv-test  ## one molecule scenario: make scenario S=default
 	@$(BIN)/python $(TOOLS)/scenario.py $(S)
+
+awx: venv-test  ## recover_standby as an AWX job, against the running lab (LAB_PROJECT, AWX_LIMIT=postgres-db1)
+	@$(BIN)/python -m pytest tests/awx --junit-xml=$(RESULTS)/awx/pytest.xml $(A)
 
 lab-up: venv  ## start the lab's hosts (LAB_PROJECT, LAB_SUBNET, LAB_SUITE: molecule/shared/lab.py)
 	@python3 molecule/shared/lab.py up
