@@ -15,7 +15,7 @@ from .view import UP, node_of
 def recovery_gate(view, target):
     """May ``target`` be made a standby of the primary that the view names?
 
-    Returns allowed, message, and attached: True when every pgpool that answers has it up as a standby.
+    Returns allowed, message, the primary's address and port, and attached: True when every pgpool that answers has it up as a standby.
     """
     node = node_of(view, target)
     if node is None:
@@ -51,11 +51,14 @@ def recovery_gate(view, target):
         )
     seen = list(node["seen_by"].values())
     attached = all(s is not None and s["status"] in UP and s["role"] == "standby" for s in seen)
-    return dict(_gate(True, f"{target} will follow {view['primary']}: {view['primary_because']}"), attached=attached)
+    gate = _gate(True, f"{target} will follow {view['primary']}: {view['primary_because']}")
+    return dict(gate, attached=attached, primary_address=primary["address"], primary_port=primary["port"])
 
 
 def _gate(allowed, message):
-    return {"allowed": allowed, "message": message, "attached": False}
+    return {
+        "allowed": allowed, "message": message, "attached": False, "primary_address": None, "primary_port": None
+    }  # fmt: skip
 
 
 def _name_one(view):
