@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 
@@ -143,8 +144,9 @@ def test_the_plan_is_shown_and_check_mode_changes_nothing(lab):
     before = files_of(lab, DB1)
     slots = lab.sql(DB2, "SELECT slot_name FROM pg_replication_slots ORDER BY 1")
     done = recover(lab, DB1, "--check")
-    for words in ("postgres-db1 will follow postgres-db2", "method: rewind", "steps:", "Nothing was changed"):
+    for words in ("postgres-db1 will follow postgres-db2", "none: this node is not a running standby", "-> ", "steps:"):
         assert words in done.stdout
+    assert "Nothing was changed" in done.stdout
     assert files_of(lab, DB1) == before
     assert lab.sql(DB2, "SELECT slot_name FROM pg_replication_slots ORDER BY 1") == slots
     assert lab.pool_nodes("app-server1")[0][1] == "down"
@@ -152,7 +154,7 @@ def test_the_plan_is_shown_and_check_mode_changes_nothing(lab):
 
 def test_a_rebooted_old_primary_does_not_start_writable(lab):
     lab.fault("restart", DB1)
-    lab.run(DB1, "systemctl start postgresql@15-main || true")
+    lab.run(DB1, "systemctl start postgresql@$(ls /etc/postgresql)-main || true")
     with pytest.raises(AssertionError):
         eventually(lambda: is_primary(lab, DB1), timeout=8)
     said = lab.run(DB1, "journalctl -b --no-pager -u 'postgresql@*'")
@@ -189,12 +191,47 @@ def test_no_password_is_in_a_file_that_everybody_can_read(lab, name):
     assert secret_search.in_world_readable_files(lab, name) == []
 
 
-# --- and back again: interrupted in the middle of a copy, with a pgpool down
+# --- and back again: the old primary has rows that the standby never received
+
+
+def test_a_diverged_primary_is_rewound_and_what_only_it_had_is_kept(lab):
+    lab.run(DB2, f"ip route add blackhole {lab.address(DB1)}/32")
+    try:
+        for number in range(3):
+            lab.sql(DB2, f"INSERT INTO pgops_rows (n) VALUES ({-1 - number})", user="someuser", database="appdb")
+        kill_postmaster(lab, DB2)
+        eventually(lambda: is_primary(lab, DB1), timeout=60)
+        eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
+    finally:
+        lab.run(DB2, f"ip route del blackhole {lab.address(DB1)}/32")
+    done = recover(lab, DB2)
+    assert "method: rewind" in done.stdout
+    assert "3 commits on the old node never reached the primary" in done.stdout
+    kept = re.search(r"kept: full in (\S+)", done.stdout).group(1)
+    assert "manifest.json" in lab.run(DB2, f"ls {kept}")
+    assert_healthy_standby(lab, DB2, DB1)
+    assert lab.sql(DB2, "SELECT count(*) FROM pgops_rows WHERE n < 0", user="someuser", database="appdb") == [(0,)]
+    same_rows_on_both(lab)
+
+
+def test_a_running_false_primary_is_made_a_standby(lab):
+    """Somebody promoted the standby by hand: both servers take writes, and every pgpool still names the old primary."""
+    lab.run(DB2, "runuser -u postgres -- psql -c 'SELECT pg_promote()' postgres")
+    eventually(lambda: is_primary(lab, DB2))
+    refused = lab.playbook("recover_standby.yml", "-l", DB2, check=False)
+    assert refused.returncode == 2
+    assert "2 servers run as a primary" in refused.stdout
+    done = recover(lab, DB2, "-e", f"recover_standby_primary={DB1}", check=False)
+    assert done.returncode == 0, done.stdout
+    assert_healthy_standby(lab, DB2, DB1)
+    same_rows_on_both(lab)
+
+
+# --- interrupted in the middle of a copy; with a pgpool down
 
 
 def test_a_killed_run_leaves_the_node_out_of_the_pool_and_the_next_one_completes(lab):
-    kill_postmaster(lab, DB2)
-    eventually(lambda: is_primary(lab, DB1), timeout=60)
+    lab.run(DB2, "systemctl stop 'postgresql@*'")
     eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
     slow = ["-e", "recover_standby_method=basebackup", "-e", "recover_standby_max_rate=1M"]
     run = recover(lab, DB2, *slow, background=True)
