@@ -23,14 +23,16 @@ fi
 rm -f /tmp/pgpool2_*
 
 # Units that have nothing to do, or do harm, in a container: consoles, udev, the machine's own network and clock,
-# kernel settings, and the timers that would take apt's lock away from a play.
+# kernel settings, and the timers that would take apt's lock away from a play. Those that ask for passwords cost every
+# container two inotify instances, of which all containers of a machine share 128 unless it is told otherwise.
 for unit in \
+  systemd-ask-password-console.path systemd-ask-password-wall.path \
   console-getty.service getty.target getty-static.service systemd-logind.service \
   systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service \
   systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service systemd-resolved.service \
   systemd-timesyncd.service systemd-modules-load.service systemd-firstboot.service systemd-machine-id-commit.service \
   systemd-pstore.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
-  sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount \
+  tmp.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount \
   dev-hugepages.mount dev-mqueue.mount systemd-remount-fs.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer e2scrub_reap.service; do
   ln -sf /dev/null "/etc/systemd/system/$unit"

@@ -22,6 +22,8 @@ WAITS = ("initializing", "starting", "silent")
 BOOT_SECONDS = 40
 ATTEMPTS = 3
 STOP_SECONDS = 30
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_INOTIFY = 512
 
 
 def run_options(engine, settings):
@@ -89,8 +91,19 @@ def boot(settings, hosts, image, options):
     names = [plan.container(settings.project, host.name) for host in waiting]
     raise LabError(
         f"{', '.join(names)}: systemd did not finish booting in {ATTEMPTS} attempts of {BOOT_SECONDS} s. "
-        f"Look with: docker exec {names[0]} systemctl list-jobs"
+        f"Look with: docker exec {names[0]} systemctl list-jobs{_inotify_hint()}"
     )
+
+
+def _inotify_hint():
+    """All containers of a machine share its inotify instances, and systemd does not boot without them."""
+    try:
+        limit = int(INOTIFY.read_text())
+    except (OSError, ValueError):
+        return ""
+    if limit >= ENOUGH_INOTIFY:
+        return ""
+    return f". If many containers run here: {INOTIFY.name} is {limit}, try sysctl -w fs.inotify.{INOTIFY.name}=1024"
 
 
 def _revive(settings, host):

@@ -62,3 +62,15 @@ def test_three_hanging_boots_are_an_error_that_names_the_container(monkeypatch):
     Machines(monkeypatch, {}, {"app-server2": [False, False, False]})
     with pytest.raises(LabError, match=r"pgops-app-server2: systemd did not finish booting in 3 attempts"):
         boot()
+
+
+def test_a_small_inotify_limit_is_mentioned(monkeypatch, tmp_path):
+    limit = tmp_path / "max_user_instances"
+    monkeypatch.setattr(hosts, "INOTIFY", limit)
+    Machines(monkeypatch, {}, {"app-server2": [False] * 6})
+    limit.write_text("128\n")
+    with pytest.raises(LabError, match="max_user_instances is 128, try sysctl -w"):
+        boot()
+    limit.write_text("8192\n")
+    with pytest.raises(LabError, match="list-jobs$"):
+        boot()
