@@ -194,6 +194,11 @@ seconds:
   description: Seconds that the module took.
   returned: success
   type: float
+timings:
+  description: Seconds of the steps, such as C(observe), C(stop), C(salvage), C(rewind), C(copy), C(verify).
+  returned: success
+  type: dict
+  sample: {"observe": 0.4, "rewind": 2.1, "salvage": 1.7, "verify": 2.3}
 fork_lsn:
   description: WAL position at which the histories of both nodes part. Null when they do not.
   returned: success
@@ -332,6 +337,7 @@ def synchronise(module, runner=None, clock=None):
         desired=sync_options.desired(module.params, layout),
         marks=Marks(layout),
         commands=[],
+        timings={},
     )
     return sync.run(work, check_mode=module.check_mode)
 

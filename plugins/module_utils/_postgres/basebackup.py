@@ -21,17 +21,20 @@ def run(work, observed, decision):
     """Copy, check, swap; returns ``(bytes, place of the salvage, bytes kept)``."""
     real = observed.disk.real_path
     work.marks.intend(purpose="clone", primary=work.desired.primary)
-    place = keep.make_place(work, observed, decision) if decision.keeping.how == salvage.COPY else ""
-    kept = keep.keep(work, observed, decision, place)
+    with work.timed("salvage"):
+        place = keep.make_place(work, observed, decision) if decision.keeping.how == salvage.COPY else ""
+        kept = keep.keep(work, observed, decision, place)
     if decision.keeping.discard_first:
         last_look.require_safe(work, observed)
         keep.remove_tree(real)
-    moved = 0 if observed.disk.finished_copy else copy(work, observed, real + disk.NEW_SUFFIX)
+    with work.timed("copy"):
+        moved = 0 if observed.disk.finished_copy else copy(work, observed, real + disk.NEW_SUFFIX)
     last_look.require_safe(work, observed)
     if decision.keeping.how == salvage.MOVE and os.path.lexists(real):
         place = keep.make_place(work, observed, decision)
         kept = observed.disk.data_bytes
-    swap(work, observed, decision, place)
+    with work.timed("swap"):
+        swap(work, observed, decision, place)
     work.marks.note(marks.READY, salvage=place or observed.target.kept_before)
     return moved, place, kept
 

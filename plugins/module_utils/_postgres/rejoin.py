@@ -121,9 +121,7 @@ def _steps(method, observed, desired, keeping, stop):
         yield Step(f"stop the server on {target.host}", _why_stop(target))
     if target.exists and not target.standby_signal:
         yield Step("mark the data directory as a standby's", "interrupted from here on, it can't come up writable")
-    if keeping.how and target.state != "absent":
-        yield Step(_keeping_words(keeping, observed), keeping.reason)
-    yield from _METHOD_STEPS[method](observed, desired)
+    yield from _METHOD_STEPS[method](observed, desired, keeping)
     if keeping.discard_after and target.exists:
         yield Step("remove the old directory, once the new node is verified", keeping.reason)
     yield Step(
@@ -138,17 +136,22 @@ def _why_stop(target):
     return "it does not accept connections" if target.state == SILENT else "its files are about to be changed"
 
 
+def _keeping_steps(keeping, observed):
+    if keeping.how and observed.target.state != "absent":
+        yield Step(_keeping_words(keeping, observed), keeping.reason)
+
+
 def _keeping_words(keeping, observed):
     where = observed.disk.salvage_parent
     words = {
         salvage.WAL: f"copy pg_wal and the control file into {where}",
         salvage.COPY: f"copy the data directory into {where}",
-        salvage.MOVE: "move the old data directory aside when the copy is complete",
+        salvage.MOVE: "move the old data directory aside",
     }
     return words[keeping.how]
 
 
-def _start_steps(observed, desired):
+def _start_steps(observed, desired, _keeping=None):
     yield Step(f"write the standby settings for {desired.primary}", "host, slot and timeline to follow; no password")
     if observed.target.state == STANDBY and _reloadable(observed.target):
         yield Step("reload the server", "the new settings take effect without a restart")
@@ -156,26 +159,35 @@ def _start_steps(observed, desired):
         yield Step("start the server", "it replays what it has and streams the rest")
 
 
-def _rewind_steps(observed, desired):
-    if not observed.target.clean:
-        yield Step("end the crash recovery of the stopped server", "pg_rewind needs a cleanly stopped node")
+def _rewind_steps(observed, desired, keeping):
     if observed.primary.control_timeline != observed.primary.timeline:
         yield Step(
             f"ask {desired.primary} for a checkpoint", "its control file still tells the timeline before the promotion"
         )
+    if not observed.target.clean and not observed.target.running:
+        yield Step("end the crash recovery of the stopped server", "pg_rewind needs a cleanly stopped node")
+    if keeping.how == salvage.COPY:
+        yield Step("rehearse pg_rewind", "whatever stands in its way shows before the long copy")
+    yield from _keeping_steps(keeping, observed)
     yield Step(
         f"run pg_rewind against {desired.primary}", f"takes back what was written after {wal.render(observed.fork.lsn)}"
     )
     yield from _start_steps(observed._replace(target=observed.target._replace(state="stopped")), desired)
 
 
-def _basebackup_steps(observed, desired):
+def _basebackup_steps(observed, desired, keeping):
+    if keeping.how == salvage.COPY:
+        yield from _keeping_steps(keeping, observed)
+    if keeping.discard_first:
+        yield Step("remove the old directory", "there is no room for both")
     if not observed.disk.finished_copy:
         size = observed.primary.data_bytes
         amount = f"about {salvage.megabytes(size)}" if size is not None else "all of it"
         yield Step(
             f"copy {desired.primary} into {observed.disk.real_path}.pgops-new", f"{amount}, checked when complete"
         )
+    if keeping.how == salvage.MOVE and not keeping.discard_first:
+        yield from _keeping_steps(keeping, observed)
     yield Step(f"move the copy to {observed.disk.real_path}", "by rename: there is no moment with half a directory")
     yield from _start_steps(observed._replace(target=observed.target._replace(state="stopped")), desired)
 

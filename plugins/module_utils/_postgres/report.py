@@ -24,7 +24,7 @@ class Outcome(t.NamedTuple):
     bytes_kept: int = 0
 
 
-def result(*, decision, first, evidence, after, outcome, changed, seconds, apart, commands, bytes_expected):
+def result(*, decision, first, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
     """Return the module's result. ``first``: what was observed at the beginning; ``apart``: what the node had alone."""
     before = _before(first, evidence)
     return {
@@ -40,7 +40,8 @@ def result(*, decision, first, evidence, after, outcome, changed, seconds, apart
         "salvage": _salvage(decision, first, apart, outcome, done=after is not None),
         "observed": before,
         "postgres": after or evidence,
-        "executed_commands": commands,
+        "executed_commands": work.commands,
+        "timings": work.timings,
         "diff": {"before": _brief(evidence), "after": _brief(after) if after else _wanted(decision, first)},
     }
 

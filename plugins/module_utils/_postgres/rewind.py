@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from . import conffile, controldata, keep, last_look, marks, primary_work, standby_config
+from . import conffile, controldata, keep, last_look, marks, primary_work, salvage, standby_config
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -20,16 +20,34 @@ _NEEDS = re.compile(r"need to copy (\d+) MB")
 
 def run(work, observed, decision):
     """Take the stopped node back to the fork and bring it to the primary's state; returns ``(bytes, place, kept)``."""
-    primary_work.fresh_control_file(work, observed.primary.timeline)
-    _recover_from_crash(work)
-    _rewind(work, rehearse=True)
+    with work.timed("checkpoint"):
+        primary_work.fresh_control_file(work, observed.primary.timeline)
+    with work.timed("crash_recovery"):
+        _recover_from_crash(work)
+    if decision.keeping.how == salvage.COPY:  # a failure is better met before a long copy than after it
+        with work.timed("rehearsal"):
+            _rewind(work, rehearse=True)
     last_look.require_safe(work, observed)
-    place = keep.make_place(work, observed, decision)
-    kept = keep.keep(work, observed, decision, place)
+    with work.timed("salvage"):
+        place = keep.make_place(work, observed, decision)
+        kept = keep.keep(work, observed, decision, place)
     work.marks.note(marks.REWINDING, salvage=place)
-    answer = _rewind(work, rehearse=False)
+    with work.timed("rewind"):
+        answer = _overwrite(work, place)
     finish(work, place)
     return moved_bytes(answer.stdout + answer.stderr), place, kept
+
+
+def _overwrite(work, place):
+    """Run pg_rewind. It tells how much it needs to copy when all its checks are through, just before its first write."""
+    try:
+        return _rewind(work, rehearse=False)
+    except MethodFailed as exc:
+        if not _NEEDS.search(exc.evidence["output"]):  # nothing was overwritten: the old directory is what it was
+            work.marks.forget()
+            if place:
+                keep.remove_tree(place)
+        raise
 
 
 def finish(work, place):

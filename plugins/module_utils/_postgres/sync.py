@@ -33,7 +33,7 @@ from .work import MethodFailed, holding
 def run(work, *, check_mode):
     """Return the module's result; after a ``PgopsError`` nothing was changed, or the node is stopped or streaming."""
     begun = work.clock.now()
-    observed, evidence = observe.observe(work)
+    observed, evidence = _observe(work)
     decision = rejoin.plan(observed, work.desired)
     decision.plan.require_allowed()
     if check_mode or not decision.changes:
@@ -42,6 +42,11 @@ def run(work, *, check_mode):
     what = f"pg_basebackup_sync of {work.layout.version}/{work.layout.cluster_name} from {work.desired.primary}"
     with lock.hold(work.marks.lock_path, what=what, timeout=work.desired.lock_timeout, clock=work.clock) as descriptor:
         return _Run(holding(work, descriptor), begun).go()
+
+
+def _observe(work):
+    with work.timed("observe"):
+        return observe.observe(work)
 
 
 def _planned(work, observed, evidence, decision, begun):
@@ -57,7 +62,7 @@ def _planned(work, observed, evidence, decision, begun):
         changed=decision.changes,
         seconds=work.clock.now() - begun,
         apart=rejoin.diverged(observed),
-        commands=[],
+        work=work,
         bytes_expected=expected,
     )
 
@@ -74,7 +79,7 @@ class _Run:
 
     def go(self):
         """Go through the methods until one is verified."""
-        first, evidence = observe.observe(self.work)
+        first, evidence = _observe(self.work)
         observed, decision = first, self._plan(first)
         if not decision.changes:  # another run, which we waited for, has done it
             return _planned(self.work, first, evidence, decision, self.begun)
@@ -95,7 +100,7 @@ class _Run:
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
-            commands=self.work.commands,
+            work=self.work,
             bytes_expected=decision.bytes_expected,
         )
 
@@ -104,12 +109,13 @@ class _Run:
             observed, decision = self._at_rest(observed, decision)
             try:
                 outcome = self._apply(observed, decision)
-                return outcome, decision, verify.wait(self.work)
+                with self.work.timed("verify"):
+                    return outcome, decision, verify.wait(self.work)
             except MethodFailed as exc:
                 if self.work.desired.method != rejoin.AUTO:
                     raise
                 self.failed[decision.method] = exc.seen
-                observed, _evidence = observe.observe(self.work)
+                observed, _evidence = _observe(self.work)
                 decision = rejoin.plan(observed, self.work.desired, self.failed)
                 if decision.plan.refusal is not None:
                     exc.evidence["refused"] = decision.plan.refusal.seen
@@ -124,8 +130,9 @@ class _Run:
         """Stop what has to be stopped, look again (more is to be seen then), and bar the way to a writable start."""
         if decision.stop_first:
             self.touched, self.only_reloaded = True, False
-            server_control.stop(self.work, may_write=observed.target.may_write)
-            observed, _evidence = observe.observe(self.work)
+            with self.work.timed("stop"):
+                server_control.stop(self.work, may_write=observed.target.may_write)
+            observed, _evidence = _observe(self.work)
             decision = self._plan(observed)
         if not observed.target.interrupted:
             self.apart = rejoin.diverged(observed) or self.apart
@@ -135,7 +142,8 @@ class _Run:
         return observed, decision
 
     def _apply(self, observed, decision):
-        primary_work.ensure_slot(self.work)
+        with self.work.timed("slot"):
+            primary_work.ensure_slot(self.work)
         self.touched = True
         if decision.method == ladder.START:
             return self._start(observed, decision)

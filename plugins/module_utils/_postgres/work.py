@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._errors import CommandFailed, PgopsError
@@ -34,6 +35,7 @@ class Work(t.NamedTuple):
     desired: Desired
     marks: Marks
     commands: list
+    timings: dict
 
     @property
     def data_directory(self):
@@ -42,6 +44,15 @@ class Work(t.NamedTuple):
     @property
     def user(self):
         return self.layout.postgres_user
+
+    @contextlib.contextmanager
+    def timed(self, step):
+        """Count the seconds of a step; a step that comes several times is summed."""
+        begun = self.clock.now()
+        try:
+            yield
+        finally:
+            self.timings[step] = round(self.timings.get(step, 0.0) + self.clock.now() - begun, 2)
 
     def change(self, argv, *, long=False, **options):
         """Run a command that changes something and remember it (no secret is ever in its words)."""
