@@ -1,4 +1,6 @@
--- One line for each setting that was refused, or that waits for a restart. Nothing when all is well.
+-- One line for each thing that is not well: a setting that was refused or waits for a restart, a file that was not read yet.
+SELECT 'reload' WHERE pg_conf_load_time() < greatest((pg_stat_file(:'settings')).modification,
+                                                     (pg_stat_file(current_setting('hba_file'))).modification);
 SELECT 'refused ' || coalesce(name, '?') || ' in ' || sourcefile || ' line ' || sourceline || ': ' || error
   FROM pg_file_settings
  WHERE error IS NOT NULL AND error <> 'setting could not be applied';
