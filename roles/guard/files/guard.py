@@ -6,8 +6,9 @@
 A standby may always start: it cannot write. A data directory that would start as a primary may start only when somebody
 else confirms that nobody was promoted in the meantime. It never stops, changes or removes anything of PostgreSQL.
 
-    guard.py             decide, waiting where it must; exit 0: start, 1: do not
-    guard.py --explain   print what is seen now and what would be decided, as JSON; decides nothing
+    guard.py             decide; exit 0: start, 1: refused, 75: cannot tell yet, pgops-guard.service goes on asking
+    guard.py --watch     what pgops-guard.service does: ask until PostgreSQL may start, and start it then
+    guard.py --explain   print what is seen now and what would be decided, as JSON; changes nothing
     guard.py --permit    allow the next start, whatever is seen (valid for some minutes, for one start)
 
 (Installed by the role pgops.pgpool.guard, which puts the first line with the interpreter in front.)
@@ -84,6 +85,7 @@ class Observed(t.NamedTuple):
     confirmed_for: float = 0.0
     settle: float = 0.0
     promote_after: float | None = None
+    unit: str = "postgresql.service"
 
 
 class Decision(t.NamedTuple):
@@ -145,7 +147,7 @@ def _refuse_beside(seen, peer):
     there = f"{peer.name} is a primary on timeline {peer.timeline or 'unknown'}"
     by_hand = (
         "compare them (ansible-playbook check_cluster.yml) and decide which one keeps its data; to start this one all "
-        "the same, stop the other, then: /usr/local/lib/pgops/guard.py --permit && systemctl start postgresql"
+        f"the same, stop the other, then: /usr/local/lib/pgops/guard.py --permit && systemctl start {seen.unit}"
     )
     if not _same_system(seen, peer):
         return Decision(
@@ -311,7 +313,9 @@ def read_pgpool(name, answer):
 
 
 def _one_line(text):
-    return " ".join(text.split())[:300] or "no answer"
+    """The gist of what psql said on stderr."""
+    words = re.sub(r"^psql: error: |\s*Is the server running .*", "", " ".join(text.split()))
+    return words[:300] or "no answer"
 
 
 class Asker:
@@ -378,6 +382,7 @@ def observe_here(config):
         paused=os.path.exists(config["paused_file"]),
         settle=float(config["settle"]),
         promote_after=None if lone_start == "hold" else float(lone_start),
+        unit=config["unit"],
     )
 
 
@@ -452,8 +457,12 @@ def tell(decision):
 # ---- Running ---------------------------------------------------------------------------------------------------------
 
 
-def guard(config, *, look=observe, clock=time.monotonic, sleep=time.sleep):
-    """Look and decide until the decision is not to wait; return it. Uses up the permit."""
+class NotNeeded(Exception):
+    """There is nothing to wait for any more."""
+
+
+def deliberate(config, *, patience, look=observe, clock=time.monotonic, sleep=time.sleep):
+    """Look and decide until the decision is not to wait, or patience (None: endless) is over; return the decision."""
     started = clock()
     confirmed_since = spoke_at = spoke_of = None
     while True:
@@ -466,16 +475,60 @@ def guard(config, *, look=observe, clock=time.monotonic, sleep=time.sleep):
             confirmed_since = None
         elif confirmed_since is None:
             confirmed_since = round_started
-        quiet_for = None if spoke_at is None else clock() - spoke_at
-        changed = decision.reason != spoke_of
-        if decision.verdict != WAIT or quiet_for is None or quiet_for >= (SPEAK_AGAIN if changed else SPEAK_EVERY):
+        tired = patience is not None and not decision.confirming and clock() - started >= patience
+        is_last = decision.verdict != WAIT or tired
+        quiet_for = float("inf") if spoke_at is None else clock() - spoke_at
+        if is_last or quiet_for >= (SPEAK_EVERY if decision.reason == spoke_of else SPEAK_AGAIN):
             tell(decision)
             save(config["state_file"], report(seen, decision))
             spoke_at, spoke_of = clock(), decision.reason
-        if decision.verdict != WAIT:
-            use_up_permit(config)
+        if is_last:
             return decision
         sleep(max(0.0, 1.0 - (clock() - round_started)))
+
+
+def systemctl(*words):
+    """Run systemctl; return what it printed."""
+    done = subprocess.run(("systemctl", *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return done.stdout.decode(errors="replace").strip()
+
+
+def before_start(config):
+    """May PostgreSQL be started now? Where only time can tell, another unit goes on waiting: a boot must not."""
+    decision = deliberate(config, patience=config["patience"])
+    use_up_permit(config)
+    if decision.verdict == WAIT:
+        say(f"{config['watch_unit']} goes on asking and starts PostgreSQL when it may", level=4)
+        systemctl("start", "--no-block", config["watch_unit"])
+    return {ALLOW: 0, REFUSE: 1, WAIT: 75}[decision.verdict]
+
+
+def watch(config):
+    """Wait until PostgreSQL may start, and start it; or until somebody else has taken care of it."""
+    try:
+        decision = deliberate(config, patience=None, look=look_while_stopped)
+    except NotNeeded as exc:
+        say(f"no need to wait any more: {exc}")
+        return 0
+    if decision.verdict == REFUSE:
+        return 1
+    give_permit(config)
+    systemctl("start", "--no-block", config["unit"])
+    return 0
+
+
+def look_while_stopped(config):
+    """As ``observe``, as long as PostgreSQL is stopped and would start as a primary."""
+    state = systemctl("show", "--property=ActiveState", config["unit"]).partition("=")[2]
+    while state in ("activating", "deactivating"):
+        time.sleep(1)
+        state = systemctl("show", "--property=ActiveState", config["unit"]).partition("=")[2]
+    if state == "active":
+        raise NotNeeded("PostgreSQL runs")
+    seen = observe(config)
+    if seen.data != PRIMARY:
+        raise NotNeeded("the data directory would not start as a primary now; whoever changed that starts it")
+    return seen
 
 
 def use_up_permit(config):
@@ -489,7 +542,12 @@ def give_permit(config):
     use_up_permit(config)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(f"given by {os.environ.get('SUDO_USER') or 'root'}\n")
-    say(f"the next start is permitted, within {config['permit_max_age']} s (a guard that waits goes on now)")
+    say(f"the next start of {config['unit']} is permitted, within {config['permit_max_age']} s")
+
+
+def explain(config):
+    seen = observe(config)
+    print(json.dumps(report(seen, decide(seen._replace(confirmed_for=seen.settle))), indent=2))
 
 
 def load(path):
@@ -503,22 +561,17 @@ def load(path):
 def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default=CONFIG)
-    parser.add_argument("--explain", action="store_true", help="print what is seen now, as JSON")
-    parser.add_argument("--permit", action="store_true", help="allow the next start")
+    what = parser.add_mutually_exclusive_group()
+    for name in ("watch", "explain", "permit"):
+        what.add_argument(f"--{name}", dest="what", action="store_const", const=name)
     options = parser.parse_args(words)
     try:
         config = load(options.config)
     except (OSError, ValueError) as exc:
         say(f"cannot read {options.config}: {exc}. Next: ansible-playbook deploy_cluster.yml writes it anew", level=3)
         return 1
-    if options.permit:
-        give_permit(config)
-        return 0
-    if options.explain:
-        seen = observe(config)
-        print(json.dumps(report(seen, decide(seen._replace(confirmed_for=seen.settle))), indent=2))
-        return 0
-    return 0 if guard(config).verdict == ALLOW else 1
+    jobs = {None: before_start, "watch": watch, "explain": explain, "permit": give_permit}
+    return jobs[options.what](config) or 0
 
 
 if __name__ == "__main__":

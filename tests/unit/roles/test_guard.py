@@ -206,6 +206,13 @@ NODES_41 = """node_id|hostname|port|status|lb_weight|role|select_cnt|load_balanc
 """
 
 
+def test_only_the_gist_of_an_error_is_told():
+    error = """psql: error: connection to server at "10.1.7.107", port 5432 failed: Connection refused
+\tIs the server running on that host and accepting TCP/IP connections?\n"""
+    gist = 'connection to server at "10.1.7.107", port 5432 failed: Connection refused'
+    assert guard.read_peer("db2", guard.Answer(2, "", error)).detail == gist
+
+
 @pytest.mark.parametrize(
     ("rc", "text", "nodes", "detail"),
     [
@@ -253,6 +260,9 @@ def config(tmp_path):
         "permit_max_age": 300,
         "paused_file": str(tmp_path / "paused"),
         "state_file": str(tmp_path / "guard.json"),
+        "patience": 10,
+        "unit": "postgresql@15-main.service",
+        "watch_unit": "pgops-guard.service",
         "peers": [{"name": "db2", "address": "10.1.7.107", "port": 5432}],
         "pgpools": [{"name": "app1", "address": "10.1.7.104", "port": 5432}],
     }
@@ -315,7 +325,7 @@ class Time:
         self.now += seconds
 
 
-def run_guard(config, looks, capsys):
+def run_guard(config, looks, capsys, patience=None):
     """Let the guard see these things one after the other (the last for ever); return decision, time and words."""
     clock, queue = Time(), list(looks)
 
@@ -323,7 +333,7 @@ def run_guard(config, looks, capsys):
         clock.now += 0.25
         return queue.pop(0) if len(queue) > 1 else queue[0]
 
-    decision = guard.guard(config, look=look, clock=clock, sleep=clock.sleep)
+    decision = guard.deliberate(config, patience=patience, look=look, clock=clock, sleep=clock.sleep)
     return decision, clock.now, capsys.readouterr().out.splitlines()
 
 
@@ -423,6 +433,83 @@ def run_main(config, tmp_path, *words):
     return guard.main(["--config", str(path), *words])
 
 
+class Systemd:
+    """systemctl: tells the states of PostgreSQL one after the other (the last for ever), and remembers what it did."""
+
+    def __init__(self, *states):
+        self.states, self.started = list(states), []
+
+    def __call__(self, *words):
+        if words[0] == "show":
+            return "ActiveState=" + (self.states.pop(0) if len(self.states) > 1 else self.states[0])
+        self.started.append(words)
+        return ""
+
+
+@pytest.fixture
+def systemd(monkeypatch):
+    fake = Systemd("failed")
+    monkeypatch.setattr(guard, "systemctl", fake)
+    monkeypatch.setattr(guard.time, "sleep", lambda seconds: None)
+    return fake
+
+
+GOES_ON = ("start", "--no-block", "pgops-guard.service")
+STARTS = ("start", "--no-block", "postgresql@15-main.service")
+
+
+def let_peer_say(config, words):
+    program(config, "pg_controldata", f"cat <<'END'\n{CONTROL}END")
+    program(config, "psql", f'case "$*" in *POOL_NODES*) exit 2;; *) {words};; esac')
+
+
+def test_patience_ends_only_without_confirmation(config, capsys):
+    decision, now, said = run_guard(config, [seen(peers=(DEAD,))], capsys, patience=10)
+    assert decision.verdict == "wait" and 10 <= now <= 12 and "WAITING" in said[-1]
+    late = [seen(peers=(DEAD,))] * 8 + [seen(peers=(FOLLOWS,))]
+    assert run_guard(config, late, capsys, patience=10)[0].verdict == "allow"
+
+
+def test_a_start_that_cannot_be_decided_is_handed_over(config, tmp_path, systemd, capsys):
+    config["patience"] = 0
+    assert run_main(config, tmp_path) == 75
+    assert systemd.started == [GOES_ON] and "goes on asking" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "status"), [(f"echo 'f|{US}|3'", 1), (f"echo 't|{US}|2'", 0)])
+def test_a_decided_start_hands_nothing_over(config, tmp_path, systemd, words, status):
+    config["settle"] = 0
+    let_peer_say(config, words)
+    assert run_main(config, tmp_path) == status and systemd.started == []
+
+
+@root_only
+def test_the_watch_starts_it_with_a_permit(config, tmp_path, systemd):
+    config["settle"] = 0
+    let_peer_say(config, f"echo 't|{US}|2'")
+    assert run_main(config, tmp_path, "--watch") == 0 and systemd.started == [STARTS]
+    assert os.path.exists(config["permit_file"])
+
+
+@pytest.mark.parametrize(
+    ("states", "standby", "words", "status", "said"),
+    [
+        (["failed"], False, f"echo 'f|{US}|3'", 1, "REFUSED"),
+        (["active"], False, "exit 2", 0, "PostgreSQL runs"),
+        (["activating", "activating", "active"], False, "exit 2", 0, "PostgreSQL runs"),
+        (["inactive"], True, "exit 2", 0, "whoever changed that"),
+    ],
+)
+def test_the_watch_starts_nothing(config, tmp_path, systemd, capsys, states, standby, words, status, said):
+    systemd.states = states
+    let_peer_say(config, words)
+    if standby:
+        pathlib.Path(config["data_directory"], "standby.signal").touch()
+    assert run_main(config, tmp_path, "--watch") == status
+    assert systemd.started == [] and not os.path.exists(config["permit_file"])
+    assert said in capsys.readouterr().out
+
+
 @root_only
 def test_a_permit_is_for_one_start(config, tmp_path):
     assert run_main(config, tmp_path, "--permit") == 0
@@ -439,15 +526,13 @@ def test_a_standby_uses_it_up_as_well(config, tmp_path):
 
 
 def test_refusal_is_the_exit_status(config, tmp_path, capsys):
-    program(config, "pg_controldata", f"cat <<'END'\n{CONTROL}END")
-    program(config, "psql", f'case "$*" in *POOL_NODES*) exit 2;; *) echo "f|{US}|3";; esac')
+    let_peer_say(config, f"echo 'f|{US}|3'")
     assert run_main(config, tmp_path) == 1
     assert "db2 is a primary on timeline 3" in capsys.readouterr().out
 
 
 def test_explain_decides_nothing(config, tmp_path, capsys):
-    program(config, "pg_controldata", f"cat <<'END'\n{CONTROL}END")
-    program(config, "psql", f'case "$*" in *POOL_NODES*) exit 2;; *) echo "t|{US}|2";; esac')
+    let_peer_say(config, f"echo 't|{US}|2'")
     assert run_main(config, tmp_path, "--explain") == 0
     assert json.loads(capsys.readouterr().out)["decision"] == "allow"
     assert not os.path.exists(config["state_file"])
