@@ -59,7 +59,7 @@ def proven_false_primary(target, primary):
 
 def _same_timeline(target, primary, end):
     if target.may_write or target.wrote_itself:
-        return Fork(TWIN, target.timeline, wal.parse(target.history[-1]["switch_lsn"]) if target.history else None)
+        return Fork(TWIN, target.timeline, None)
     if end > primary.lsn:
         return Fork(AHEAD, target.timeline, primary.lsn)
     return Fork(PREFIX, target.timeline, None)

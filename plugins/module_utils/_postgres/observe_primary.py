@@ -81,11 +81,11 @@ def read_more(primary, desired, *, os_user):
     """Add what only a change needs to know, and what takes longer: sizes, WAL kept, rights."""
     with session(desired, os_user=os_user, timeout=60.0) as conn:
         size = connect.query_one(conn, "SELECT sum(pg_database_size(oid))::bigint AS bytes FROM pg_database")
-        names = connect.query(conn, "SELECT name, size FROM pg_ls_waldir()")
+        names = connect.query(conn, "SELECT name FROM pg_ls_waldir()")
         missing = [name for name in REWIND_FUNCTIONS if not _may_execute(conn, name)]
         spaces = connect.query_one(conn, "SELECT count(*) AS n FROM pg_tablespace WHERE oid NOT IN (1663, 1664)")
     return primary._replace(
-        data_bytes=size["bytes"] + sum(row["size"] for row in names),
+        data_bytes=size["bytes"] + 2 * primary.settings["segment_size"],  # and what is written meanwhile
         oldest_wal=wal_tail.oldest([row["name"] for row in names], primary.settings["segment_size"]),
         missing_rights=tuple(missing),
         tablespaces=spaces["n"],

@@ -39,7 +39,7 @@ def run(work, observed, decision):
 
 
 def _overwrite(work, place):
-    """Run pg_rewind. It tells how much it needs to copy when all its checks are through, just before its first write."""
+    """Run pg_rewind. It tells how much it needs to copy when its checks are through, just before its first write."""
     try:
         return _rewind(work, rehearse=False)
     except MethodFailed as exc:
