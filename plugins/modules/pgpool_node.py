@@ -50,6 +50,7 @@ options:
       - V(detached) makes Pgpool stop using it. The primary is refused, since that would be a failover.
       - V(promoted) makes Pgpool regard the node as the primary. PostgreSQL is not promoted by this, so the module
         refuses unless it runs as the only primary already. Before Pgpool-II 4.3, which cannot tell, it always refuses.
+        Pgpool detaches the node that was its primary before. Attach it again when it is a standby.
     type: str
     required: true
     choices:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from .._errors import NotVerified, Unreachable
 from .._ports import wait_for
-from .node_plan import DETACHED, PROMOTED, VERBS, locate, plan, proven
-from .observe import read_node, read_nodes
+from .node_plan import ATTACHED, DETACHED, PROMOTED, VERBS, locate, plan, reached
+from .observe import postgres_answers, read_node, read_nodes
 from .wire import PcpRejected
 
 POLL_SECONDS = 0.5
@@ -25,6 +25,7 @@ class Watch:
         self._desired = desired
         self.node = before
         self.silence = None
+        self.mute = False
 
     def look(self):
         """Tell whether the state is there. Pgpool restarts its PCP process after each change: silence is no failure."""
@@ -33,7 +34,14 @@ class Watch:
         except Unreachable as exc:
             self.silence = exc
             return False
-        return proven(self.node, self._desired.state)
+        return reached(self.node, self._desired.state) and (self._desired.state != ATTACHED or self._alive())
+
+    def _alive(self):
+        """Tell whether the node's PostgreSQL answers. If not, the next health check takes the node down again."""
+        if self.node.pg_status in ("up", "down"):
+            return self.node.pg_status == "up"
+        self.mute = not postgres_answers(self.node, timeout=self._pgpool.timeout)
+        return not self.mute
 
 
 def ensure(pgpool, desired, *, wait_timeout, check_mode):
@@ -68,7 +76,7 @@ def _carry_out(pgpool, desired, before, wait_timeout):
         return watch.node
     if isinstance(complaint, PcpRejected):
         raise complaint
-    raise _not_verified(pgpool, desired, watch.node, watch.silence or complaint, wait_timeout)
+    raise _not_verified(pgpool, desired, watch, watch.silence or complaint, wait_timeout)
 
 
 def _order(pgpool, desired, wait_timeout):
@@ -82,13 +90,14 @@ def _order(pgpool, desired, wait_timeout):
     return None
 
 
-def _not_verified(pgpool, desired, node, silence, wait_timeout):
+def _not_verified(pgpool, desired, watch, silence, wait_timeout):
+    node = watch.node
     seen = f"{wait_timeout:g} s after the order the node is {node.status_name}, role {node.role}"
     next_step = "read Pgpool's log there, mend the cause and run this again"
     if silence is not None:
         seen = f"{seen} as far as is known; {silence.seen}"
-    elif node.pg_status == "down":
-        seen = f"{seen}; its PostgreSQL does not answer Pgpool"
+    elif node.pg_status == "down" or watch.mute:
+        seen = f"{seen}; its PostgreSQL does not answer"
         next_step = "start PostgreSQL on that host, check that Pgpool can reach it, and run this again"
     elif desired.state == DETACHED and not node.attached:
         next_step = "the watchdog has no quorum, so only this Pgpool left the node aside: restore the quorum first"

@@ -89,11 +89,6 @@ def reached(node, state):
     return node.attached and (state == ATTACHED or node.role == "primary")
 
 
-def proven(node, state):
-    """As ``reached``, after a change: an attached node whose PostgreSQL does not answer is about to go down again."""
-    return reached(node, state) and (state != ATTACHED or node.pg_status != "down")
-
-
 def _acts_as_primary(node):
     """What PostgreSQL says counts; Pgpool's belief only where PostgreSQL was not asked or did not answer."""
     if node.pg_role in ("primary", "standby"):
@@ -164,5 +159,5 @@ __all__ = (
     "WrongBackend",
     "locate",
     "plan",
-    "proven",
+    "reached",
 )

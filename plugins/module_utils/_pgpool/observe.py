@@ -8,13 +8,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 import typing as t
 
 from .._errors import Unreachable
 from .._ports import Clock
 from .nodes import parse_health, parse_node
 from .pcp import PcpSession
-from .wire import Login, PcpRejected
+from .wire import Login, PcpRejected, connect
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 class Pgpool(t.NamedTuple):
@@ -51,6 +55,17 @@ def read_node(pgpool, node_id):
     return _read_in_one_session(pgpool, (node_id,))[0]
 
 
+def postgres_answers(node, *, timeout):
+    """Tell whether something that speaks like PostgreSQL replies at the node's address, from this host.
+
+    For where Pgpool does not tell. Asks whether TLS is there, which needs no user and leaves no line in the log.
+    """
+    with contextlib.suppress(OSError, UnicodeError), connect(node.hostname, node.port, timeout=timeout) as connection:
+        connection.sendall(SSL_REQUEST)
+        return connection.recv(1) in (b"S", b"N")
+    return False
+
+
 def _read_in_one_session(pgpool, node_ids):
     """Return the Nodes of these ids, in order, up to the first one whose answer does not come in time."""
     nodes = []
@@ -73,4 +88,4 @@ def _read_health(pgpool, node_id, unanswered):
         raise unanswered from None
 
 
-__all__ = ("Pgpool", "read_node", "read_nodes")
+__all__ = ("Pgpool", "postgres_answers", "read_node", "read_nodes")

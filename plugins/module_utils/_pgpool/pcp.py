@@ -27,9 +27,10 @@ count themselves, network order) and the payload. What differs (pcp_con/pcp_work
 * The request to promote has a second argument from 4.3 on; the older servers do not look at it.
 * To attach an id that is not configured is answered with success: whoever attaches must look first.
 
-Sessions must be short. At the end of each failover and failback Pgpool's main process restarts the PCP process, and
-waits for it until the last open PCP session is gone; no other failover happens in the meantime. So nobody may hold a
-session while waiting for something: connect, ask, close.
+Sessions must be short. At the end of each failover and failback Pgpool's main process restarts the PCP process, and up
+to 4.4 waits for it until the last open connection to PCP is gone, logged in or not: PCP answers nobody and no other
+failover happens in the meantime (seen on 4.1.4 and 4.3.5; not on 4.6.1 and 4.7.3). So nobody may hold a session while
+waiting for something: connect, ask, close.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ import json
 
 from .._errors import AuthenticationFailed, PgopsError
 from .._local import SystemClock
-from .wire import Login, PcpRejected, Wire
+from .wire import Dropped, Login, PcpRejected, Wire
 
 MAX_USER_BYTES = 127
+LOGIN_ATTEMPTS = 4
+LOGIN_PAUSE = 0.5
 COMPLETE = "CommandComplete"
 
 
@@ -54,16 +57,17 @@ class PcpSession:
     def __init__(self, login, *, server, timeout, clock=None):
         self._login = login
         self._server = server
-        self._wire = Wire(login, server=server, timeout=timeout, clock=clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._wire = Wire(login, server=server, timeout=timeout, clock=self._clock)
 
     def __enter__(self):
-        self._wire.open()
-        try:
-            self._authenticate()
-        except BaseException:
-            self._wire.close()
-            raise
-        return self
+        """Log in. A connection that meets the PCP process in its restart is dropped: such a one is repeated."""
+        for _attempt in range(LOGIN_ATTEMPTS - 1):
+            try:
+                return self._log_in()
+            except Dropped:
+                self._clock.sleep(LOGIN_PAUSE)
+        return self._log_in()
 
     def __exit__(self, *exc_info):
         try:
@@ -131,6 +135,15 @@ class PcpSession:
     def promote(self, node_id, *, timeout):
         """Make Pgpool regard this node as the primary; ``n`` stands for: change the view, switch nothing over."""
         self._order(f"promote node {node_id}", b"J", f"{node_id} \0n".encode(), reply=b"d", timeout=timeout)
+
+    def _log_in(self):
+        self._wire.open()
+        try:
+            self._authenticate()
+        except BaseException:
+            self._wire.close()
+            raise
+        return self
 
     def _authenticate(self):
         user, password = (word.encode("utf-8", "surrogateescape") for word in (self._login.user, self._login.password))

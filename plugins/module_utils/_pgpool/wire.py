@@ -25,6 +25,10 @@ class PcpRejected(PgopsError):
     code = "refused"
 
 
+class Dropped(Unreachable):
+    """The other side took the connection and ended it without an answer."""
+
+
 class Login(t.NamedTuple):
     """Where and as whom. A host that starts with / is the directory of a Unix socket."""
 
@@ -35,12 +39,30 @@ class Login(t.NamedTuple):
 
     @property
     def address(self):
-        if self.host.startswith("/"):
-            return os.path.join(self.host, f".s.PGSQL.{self.port}")
-        return f"{self.host}:{self.port}"
+        return socket_path(self.host, self.port) or f"{self.host}:{self.port}"
 
     def __repr__(self):
         return f"Login({self.address!r}, user={self.user!r})"
+
+
+def socket_path(host, port):
+    """Return the path of the Unix socket in the directory ``host``, or None if host is no directory."""
+    return os.path.join(host, f".s.PGSQL.{port}") if host.startswith("/") else None
+
+
+def connect(host, port, *, timeout):
+    """Return a connected socket with a time limit; may raise OSError, or UnicodeError for an impossible host name."""
+    path = socket_path(host, port)
+    if path is None:
+        return socket.create_connection((host, port), timeout=timeout)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 class Wire:
@@ -60,15 +82,8 @@ class Wire:
 
     def open(self):
         try:
-            if self._login.host.startswith("/"):
-                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                self._socket.settimeout(self._timeout)
-                self._socket.connect(self._login.address)
-            else:
-                address = (self._login.host, self._login.port)
-                self._socket = socket.create_connection(address, timeout=self._timeout)
+            self._socket = connect(self._login.host, self._login.port, timeout=self._timeout)
         except (OSError, UnicodeError) as exc:
-            self.close()
             raise self._unreachable("connect to PCP", exc) from exc
 
     def send(self, attempted, kind, payload=b"", *, timeout=None):
@@ -130,11 +145,12 @@ class Wire:
         return left
 
     def _unreachable(self, attempted, reason):
+        kind = Dropped if isinstance(reason, (str, ConnectionResetError, BrokenPipeError)) else Unreachable
         if isinstance(reason, socket.timeout):
             reason = f"no answer within {self._limit:g} s"
         elif isinstance(reason, OSError):
             reason = reason.strerror or str(reason)
-        return Unreachable(
+        return kind(
             attempted,
             server=self._server,
             seen=f"{self._login.address}: {reason}",
@@ -165,4 +181,4 @@ def parse_error(payload):
     return {field[0]: field[1:].strip() for field in fields if len(field) > 1}
 
 
-__all__ = ("Login", "PcpRejected", "Wire", "parse_error")
+__all__ = ("Dropped", "Login", "PcpRejected", "Wire", "connect", "parse_error")
