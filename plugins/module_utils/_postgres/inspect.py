@@ -11,12 +11,15 @@ import re
 import time
 
 from .._errors import AuthenticationFailed, CommandFailed, ParseError, PgopsError, Unreachable
+from .._local import SystemClock
+from .._ports import wait_for
 from . import conffile, connect, controldata, evidence, history, lsn, postmaster, recovery, service
 from . import layout as layouts
 from .overrides import here
 
 # What a server that is there may answer instead of an answer; anything else is a fault of the task itself.
 _NOT_ACCEPTING = (Unreachable, AuthenticationFailed, CommandFailed)
+ORPHAN_SECONDS = 1.0
 _CONTROL_KEYS = (
     "state",
     "timeline",
@@ -67,7 +70,7 @@ def blank():
     }
 
 
-def inspect_local(*, runner, layout, timeout=5):
+def inspect_local(*, runner, layout, timeout=5, clock=None):
     """Return all evidence about the PostgreSQL of ``layout`` (None: not installed). A server that is down, starting,
     frozen or refusing us is an answer; it is never started, stopped or written to.
     """
@@ -82,7 +85,7 @@ def inspect_local(*, runner, layout, timeout=5):
         service=service.read(runner=runner, name=layout.service),
     )
     try:
-        return _inspect_data(facts, runner, layout, timeout)
+        return _inspect_data(facts, runner, layout, timeout, clock or SystemClock())
     except PermissionError as exc:
         raise PgopsError(
             "read the data directory of PostgreSQL",
@@ -129,7 +132,7 @@ def inspect_remote(
     return facts
 
 
-def _inspect_data(facts, runner, layout, timeout):
+def _inspect_data(facts, runner, layout, timeout, clock):
     facts["data_directory_exists"] = _holds_something(layout.data_directory)
     facts["data_version"] = layouts.data_version(layout.data_directory)
     if facts["data_version"] is None:
@@ -138,7 +141,7 @@ def _inspect_data(facts, runner, layout, timeout):
     _read_files(facts, runner, layout)
     process = postmaster.running(layout)
     if process is None:
-        _describe_stopped(facts)
+        _describe_stopped(facts, _lasting_orphans(layout, clock))
     else:
         _ask_running(facts, layout, process, timeout)
     if facts["timeline"]:
@@ -162,7 +165,17 @@ def _read_files(facts, runner, layout):
         facts["last_role"] = "standby" if standby else "primary"
 
 
-def _describe_stopped(facts):
+def _lasting_orphans(layout, clock):
+    """Processes of a killed server that are still there after the moment that they need to notice."""
+    wait_for(lambda: not postmaster.orphans(layout), clock=clock, timeout=ORPHAN_SECONDS)
+    return postmaster.orphans(layout)
+
+
+def _describe_stopped(facts, orphans):
+    if orphans:
+        numbers = ", ".join(str(pid) for pid in orphans)
+        seen = f"the server was killed and processes of it are still there ({numbers}): they can write, end them first"
+        facts.update(running=True, error=f"{here()}: {seen}", error_code="orphaned_processes")
     control = facts["control"]
     if control is not None:
         facts["timeline"] = controldata.effective_timeline(control)

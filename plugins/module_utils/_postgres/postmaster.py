@@ -12,6 +12,7 @@ import typing as t
 from .._local import acting_as
 
 PID_FILE = "postmaster.pid"
+PROGRAMS = ("postgres", "postmaster")
 
 
 class Postmaster(t.NamedTuple):
@@ -58,23 +59,32 @@ def running(layout):
     return process
 
 
+def orphans(layout):
+    """Return the numbers of PostgreSQL processes that work in the data directory, for when the postmaster is gone.
+
+    They go by themselves as soon as they notice; a busy or a frozen one does not, and can still write.
+    """
+    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit() and _serves(int(name), layout))
+
+
 def _serves(pid, layout):
     """Root of a container may not look at other users' processes (no CAP_SYS_PTRACE), their own user may."""
     directory = os.path.realpath(layout.data_directory)
+    if not _is_postgres_of(pid, os.stat(directory).st_uid):
+        return False
     try:
         with acting_as(layout.postgres_user):
             return os.path.realpath(os.readlink(f"/proc/{pid}/cwd")) == directory
     except (FileNotFoundError, ProcessLookupError):
         return False
     except (PermissionError, KeyError):
-        return _is_postgres_of(pid, os.stat(directory).st_uid)
+        return True
 
 
 def _is_postgres_of(pid, uid):
-    """The second best: a process called postgres that belongs to the owner of the data directory."""
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
-            return stream.read().startswith("postgres") and os.stat(f"/proc/{pid}").st_uid == uid
+            return stream.read().strip() in PROGRAMS and os.stat(f"/proc/{pid}").st_uid == uid
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -83,4 +93,4 @@ def _number(text):
     return int(text) if text.isdigit() else None
 
 
-__all__ = ("PID_FILE", "Postmaster", "parse", "running")
+__all__ = ("PID_FILE", "Postmaster", "orphans", "parse", "running")
