@@ -22,6 +22,7 @@ BELONGS = {
 NEEDED = {"meta", "playbooks", "plugins", "roles"}  # it has to work with nothing but these
 MEGABYTES = 2
 IMPORTER = {
+    "ANSIBLE_HOME": str(CACHE / "importer" / "home"),
     "GALAXY_IMPORTER_TMP_ROOT_DIR": str(CACHE / "importer"),
     "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(CACHE / "importer" / "ansible"),
     "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
@@ -60,7 +61,8 @@ def galaxy_import(checks: Checks, tarball: pathlib.Path) -> None:
     """galaxy-importer ends well on many a complaint: its warnings and errors count here."""
     started = time.monotonic()
     python = CACHE / "venv-importer" / "bin" / "python"
-    (CACHE / "importer" / "ansible").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(CACHE / "importer", ignore_errors=True)
+    (CACHE / "importer" / "ansible").mkdir(parents=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     result = subprocess.run(
         [str(python), "-m", "galaxy_importer.main", str(tarball)],

@@ -34,6 +34,7 @@ class Checks:
         started = time.monotonic()
         result = subprocess.run(
             [str(part) for part in argv],
+            check=False,
             **{
                 "cwd": ROOT,
                 "stdin": subprocess.DEVNULL,

@@ -54,7 +54,7 @@ def test_files_can_be_read_without_scrolling_about(pattern, most):
 
 def unit_test_of(name: str) -> list[str]:
     """The places where the unit tests of a plugin file may be: its own path under tests/unit, one or several files."""
-    folder, _, file = name.rpartition("/")
+    folder, file = name.rsplit("/", 1)
     return matching(f"tests/unit/{folder}/test_{file}", f"tests/unit/{folder}/test_{file.removesuffix('.py')}_*.py")
 
 
@@ -67,7 +67,7 @@ def test_unit_tests_mirror_the_plugins():
     plugins = set(matching("plugins/**/*.py"))
     lost = []
     for test in matching("tests/unit/plugins/**/test_*.py"):
-        folder, _, file = test.removeprefix("tests/unit/").rpartition("/")
+        folder, file = test.removeprefix("tests/unit/").rsplit("/", 1)
         stem = file.removeprefix("test_").removesuffix(".py")
         heads = ["_".join(stem.split("_")[:length]) for length in range(1, len(stem.split("_")) + 1)]
         if not {f"{folder}/{head}.py" for head in heads} & plugins:
