@@ -35,7 +35,7 @@ CONFIG = "/etc/pgops/guard.json"
 ALLOW, REFUSE, WAIT = "allow", "refuse", "wait"
 PRIMARY, STANDBY, UNCLEAR, SILENT, NO_DATA = "primary", "standby", "unclear", "silent", "none"
 SPEAK_EVERY = 60.0
-SPEAK_AGAIN = 5.0  # a changed reason is told at once, but not more often than this
+SPEAK_AGAIN = 5.0  # a changed situation is told at once, but not more often than this
 
 
 # ---- What was seen ---------------------------------------------------------------------------------------------------
@@ -478,13 +478,19 @@ def deliberate(config, *, patience, look=observe, clock=time.monotonic, sleep=ti
         tired = patience is not None and not decision.confirming and clock() - started >= patience
         is_last = decision.verdict != WAIT or tired
         quiet_for = float("inf") if spoke_at is None else clock() - spoke_at
-        if is_last or quiet_for >= (SPEAK_EVERY if decision.reason == spoke_of else SPEAK_AGAIN):
+        if is_last or quiet_for >= (SPEAK_EVERY if situation(seen, decision) == spoke_of else SPEAK_AGAIN):
             tell(decision)
             save(config["state_file"], report(seen, decision))
-            spoke_at, spoke_of = clock(), decision.reason
+            spoke_at, spoke_of = clock(), situation(seen, decision)
         if is_last:
             return decision
         sleep(max(0.0, 1.0 - (clock() - round_started)))
+
+
+def situation(seen, decision):
+    """What is worth a new line: not that "no route" has become "time-out" again."""
+    answers = tuple(peer.answer for peer in seen.peers)
+    return decision.confirming, answers, tuple(bool(pgpool.nodes) for pgpool in seen.pgpools)
 
 
 def systemctl(*words):

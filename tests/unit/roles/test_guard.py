@@ -361,10 +361,17 @@ def test_holds_and_says_so_once_per_minute(config, capsys):
     assert all("guard.py --permit" in line for line in said[:-1])
 
 
-def test_changing_reasons_do_not_flood_the_journal(config, capsys):
-    looks = [seen(peers=(DEAD._replace(detail=f"error {number}"),)) for number in range(60)] + [seen(permitted=True)]
-    _decision, _now, said = run_guard(config, looks, capsys)
-    assert len(said) <= 14
+def test_another_error_is_not_news_but_another_situation_is(config, capsys):
+    looks = [seen(peers=(DEAD._replace(detail=f"error {number}"),)) for number in range(50)]
+    _decision, _now, said = run_guard(config, [*looks, seen(permitted=True)], capsys)
+    assert len(said) == 2
+    _decision, _now, said = run_guard(config, [*looks, *[seen(peers=(UNCLEAR,))] * 5, seen(permitted=True)], capsys)
+    assert len(said) == 3 and "starting up" in said[1]
+
+
+def test_flapping_does_not_flood_the_journal(config, capsys):
+    looks = [seen(peers=((DEAD, UNCLEAR)[number % 2],)) for number in range(60)] + [seen(permitted=True)]
+    assert len(run_guard(config, looks, capsys)[2]) <= 14
 
 
 def test_starts_alone_when_told_to(config, capsys):
