@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""failover.sh runs for real here; only ssh, sudo and sendmail are replaced, by scripts that write down what they got."""
+"""failover.sh runs for real here; only ssh, sudo and sendmail are replaced, by scripts that note what they get."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_host_keys_are_verified_and_every_remote_step_is_bounded(stage):
         assert "-o ConnectTimeout=2" in line
         assert "-o BatchMode=yes" in line
     body = stage.script.read_text()
-    assert body.count("  timeout -k 1 \"$1\" ssh ") == body.count("ssh -n")
+    assert body.count('  timeout -k 1 "$1" ssh ') == body.count("ssh -n")
 
 
 def test_before_postgresql_12_pg_ctl_promotes(tmp_path):
@@ -226,7 +226,8 @@ def test_before_postgresql_12_pg_ctl_promotes(tmp_path):
     stage.file("10.1.7.107.wal", "200\n")
     stage.file("10.1.7.107.promote", "200\nf\n")
     assert stage.run().returncode == 0
-    assert "/usr/lib/postgresql/11/bin/pg_ctl -D /var/lib/postgresql/11/main -s -w -t 10 promote" in stage.text("ssh.log")
+    promote = "/usr/lib/postgresql/11/bin/pg_ctl -D /var/lib/postgresql/11/main -s -w -t 10 promote"
+    assert promote in stage.text("ssh.log")
     assert "pg_promote" not in stage.text("ssh.log")
 
 

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pgops.pgpool.plugins.filter.pgpool_conf import FilterModule
+
+F = FilterModule().filters()
+
+
+def test_a_setting():
+    assert F["pgpool_setting"]("delegate_ip", "10.1.7.100", "4.3.5") == "delegate_IP = '10.1.7.100'"
+    assert F["pgpool_major"]("4.6.1-1") == "4.6"
+
+
+@pytest.mark.parametrize(
+    "name, value, version", [("no_such", 1, "4.3"), ("wd_authkey", "it's", "4.3"), ("port", 1, "3.7"), ("port", 1, "")]
+)
+def test_what_cannot_be_written_is_an_error_of_the_filter(name, value, version):
+    with pytest.raises(AnsibleFilterError):
+        F["pgpool_setting"](name, value, version)
+
+
+def test_extra_settings_are_taken_by_the_names_of_the_installed_version():
+    assert F["pgpool_extra_settings"]({"socket_dir": "/x", "log_connections": True}, "4.3.5") == [
+        "log_connections = on",
+        "socket_dir = '/x'",
+    ]
+    with pytest.raises(AnsibleFilterError, match="4.6.1 does not know log_conections, socket_dir"):
+        F["pgpool_extra_settings"]({"socket_dir": "/x", "log_conections": True}, "4.6.1")
+
+
+def test_commands():
+    member = {"address": "10.1.7.106", "port": 5432}
+    assert F["kill_sockets_command"](member) in F["pgpool_host_commands"]([member], {})
+    assert F["vip_commands"]({"address": "10.1.7.100", "prefix": 24, "interface": "eth0"})["down"].endswith("dev eth0")
+    assert F["fence_command"]("postgresql@15-main.service").startswith("/usr/bin/systemctl kill -s SIGKILL ")
+    assert F["for_sudoers"]("/usr/bin/ss dport = 5432") == r"/usr/bin/ss dport \= 5432"
+    with pytest.raises(AnsibleFilterError, match="cannot be part"):
+        F["fence_command"]("a b*")
+
+
+def test_the_fit_of_an_address():
+    text = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "10.1.7.104", "prefixlen": 24}]}]'
+    vip = {"address": "10.1.7.100", "prefix": 24, "interface": "eth0"}
+    assert F["vip_fit_problem"](text, vip) == ""
+    assert "too narrow" in F["vip_fit_problem"](text, {**vip, "prefix": 29})
+    assert F["holds_address"](text, "10.1.7.104")
+
+
+def test_foreign_files():
+    file = {"path": "/etc/pgpool2/pcp.conf", "md5": "a" * 32, "ours": False}
+    assert F["foreign_pgpool_files"]([file], "", "") == ["/etc/pgpool2/pcp.conf"]
+    assert F["foreign_pgpool_files"]([file], f" /etc/pgpool2/pcp.conf {'a' * 32}", "") == []

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.pending import Record, plan
+
+CONF = "port = 5432\nhealth_check_period = 1\nbackend_hostname0 = '10.1.7.106'\nbackend_weight0 = 1\n"
+DIGESTS = {"pool_hba.conf": "a", "pool_passwd": "b", "pgpool_node_id": "c", ".pgpoolkey": "d"}
+BEFORE = Record(CONF, DIGESTS)
+NONE = Record(None, {})
+
+
+def decide(wanted=BEFORE, started=BEFORE, loaded=BEFORE, running=True, version="4.3.5"):
+    return plan(running=running, started=started, loaded=loaded, wanted=wanted, version=version)
+
+
+def conf(old="", new="", more=""):
+    return Record(CONF.replace(old, new) + more, DIGESTS)
+
+
+@pytest.mark.parametrize(
+    "wanted, action, because",
+    [
+        (BEFORE, "none", ()),
+        (conf("port = 5432", "port = 5433"), "restart", ("port",)),
+        (conf("period = 1", "period = 2"), "reload", ("health_check_period",)),
+        (conf("period = 1", "period = 1  # a comment"), "none", ()),
+        (conf(more="backend_hostname1 = '10.1.7.107'\nbackend_weight1 = 1\n"), "reload", None),
+        (conf("10.1.7.106", "10.1.7.110"), "restart", ("backend_hostname0",)),
+        (conf("backend_hostname0 = '10.1.7.106'\n", ""), "restart", ("backend_hostname0",)),
+        (conf("backend_weight0 = 1", "backend_weight0 = 2"), "reload", ("backend_weight0",)),
+        (conf(more="hostname2 = '10.1.7.102'\n"), "restart", ("hostname2",)),
+        (conf(more="no_such_parameter = 1\n"), "none", ()),
+        (Record(CONF, {**DIGESTS, "pool_hba.conf": "x"}), "reload", ("pool_hba.conf",)),
+        (Record(CONF, {**DIGESTS, "pool_passwd": "x"}), "reload", ("pool_passwd",)),
+        (Record(CONF, {**DIGESTS, ".pgpoolkey": "x"}), "restart", (".pgpoolkey",)),
+        (Record(CONF, {**DIGESTS, "pgpool_node_id": "x"}), "restart", ("pgpool_node_id",)),
+    ],
+)
+def test_what_is_due(wanted, action, because):
+    decision = decide(wanted)
+    assert decision.action == action
+    assert because is None or decision.because == because
+
+
+def test_a_stopped_one_is_started_and_nothing_else():
+    assert decide(conf("port = 5432", "port = 5433"), running=False).action == "start"
+
+
+@pytest.mark.parametrize("records", [{"started": NONE}, {"loaded": NONE}])
+def test_one_that_runs_without_our_records_is_restarted(records):
+    assert decide(**records).action == "restart"
+
+
+def test_a_reload_that_happened_is_not_asked_for_again():
+    now = conf("period = 1", "period = 2")
+    assert decide(now, started=BEFORE, loaded=now).action == "none"
+
+
+def test_a_restart_stays_due_after_a_reload():
+    now = conf("port = 5432", "port = 5433")
+    assert decide(now, started=BEFORE, loaded=now).action == "restart"
+
+
+def test_values_are_never_shown():
+    decision = decide(Record(CONF + "wd_authkey = 'top secret'\n", DIGESTS))
+    assert "secret" not in repr(decision)

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
+
+VERSIONS = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7")
+
+
+@pytest.mark.parametrize(
+    "name, version, known",
+    [
+        ("delegate_ip", "4.3.5", "delegate_IP"),
+        ("delegate_ip", "4.4.0", "delegate_ip"),
+        ("unix_socket_directories", "4.3", "socket_dir"),
+        ("unix_socket_directories", "4.6.1", "unix_socket_directories"),
+        ("work_dir", "4.6.1", "logdir"),
+        ("work_dir", "4.7.2", "work_dir"),
+        ("write_function_list", "4.1.4", "black_function_list"),
+        ("write_function_list", "4.2", "write_function_list"),
+        ("follow_primary_command", "4.1", "follow_master_command"),
+        ("backend_hostname12", "4.1", "backend_hostname12"),
+        ("recovery_1st_stage_command", "4.5", "recovery_1st_stage_command"),
+        ("failover_on_backend_shutdown", "4.2.5", None),
+        ("hostname0", "4.1", None),
+    ],
+)
+def test_name_in(name, version, known):
+    assert settings.name_in(name, version) == known
+
+
+@pytest.mark.parametrize("name, version", [("delegate_io", "4.3"), ("socket_dir", "4.4"), ("master_slave_mode", "4.2")])
+def test_a_name_that_nothing_knows_any_more_is_an_error(name, version):
+    with pytest.raises(settings.UnknownSetting, match=name):
+        settings.name_in(name, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_version_has_each_renamed_parameter_under_one_name(version):
+    for new, (_since, old) in settings._RENAMED.items():
+        assert settings.lookup(settings.name_in(new, version), version), (new, old)
+
+
+@pytest.mark.parametrize(
+    "name, version, apply",
+    [
+        ("num_init_children", "4.3", "restart"),
+        ("health_check_period", "4.3", "reload"),
+        ("health_check_period0", "4.3", "reload"),
+        ("hostname1", "4.3", "restart"),
+        ("wd_authkey", "4.3", "restart"),
+        ("failover_command", "4.1", "reload"),
+    ],
+)
+def test_what_applies_a_change(name, version, apply):
+    assert settings.lookup(name, version).apply == apply
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (True, "on"),
+        (False, "off"),
+        (5432, "5432"),
+        ("", "''"),
+        ("a b %d #c", "'a b %d #c'"),
+        (["x", "y"], "'x,y'"),
+        ("C:\\x", "'C:\\x'"),
+    ],
+)
+def test_quote(value, text):
+    assert settings.quote(value, "name") == text
+
+
+@pytest.mark.parametrize("value", ["it's", "a\nb", "end\\"])
+def test_what_the_file_cannot_hold_is_refused_without_showing_it(value):
+    with pytest.raises(ValueError, match="wd_authkey") as caught:
+        settings.quote(value, "wd_authkey")
+    assert value not in str(caught.value)
+
+
+def test_render():
+    assert settings.render("delegate_ip", "10.1.7.100", "4.3.5") == "delegate_IP = '10.1.7.100'"
+    later = settings.render("log_backend_messages", "none", "4.3.5")
+    assert later == "# log_backend_messages: only from Pgpool-II 4.6 on"
+
+
+@pytest.mark.parametrize(
+    "version, short", [("4.3.5-1+deb12u1", "4.3"), ("4.7", "4.7"), ("4.10.1", None), ("3.7.5", None), ("none", None)]
+)
+def test_major(version, short):
+    if short:
+        assert settings.major(version) == short
+    else:
+        with pytest.raises(ValueError):
+            settings.major(version)
+
+
+def test_parse_reads_what_render_writes_and_the_last_one_wins():
+    text = "# port = 1\nport = 5432\nif_up_cmd = 'a b # c' # why\nlisten_addresses '*'\nport=9999\nssl = on\n\n"
+    assert settings.parse(text) == {
+        "port": "9999",
+        "if_up_cmd": "'a b # c'",
+        "listen_addresses": "'*'",
+        "ssl": "on",
+    }

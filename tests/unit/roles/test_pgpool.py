@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role pgpool writes, for every version and shape of a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
+
+from .rendering import cluster, render, value_of
+
+VERSIONS = ("4.1.4", "4.2.5", "4.3.5", "4.4.5", "4.5.5", "4.6.1", "4.7.2")
+
+
+def conf(databases=2, pgpools=2, **more):
+    return settings.parse(render("pgpool", "pgpool.conf.j2", cluster(databases, pgpools, **more)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("databases, pgpools", [(1, 1), (2, 2), (4, 3)])
+def test_every_name_is_known_to_the_version(version, databases, pgpools):
+    values = conf(databases, pgpools, __pgpool_version=version, pgops_ssl=True)
+    unknown = [name for name in values if settings.lookup(name, version) is None]
+    assert unknown == []
+    assert len(values) > 50
+
+
+@pytest.mark.parametrize(
+    "version, names",
+    [
+        ("4.1.4", "master_slave_mode socket_dir logdir black_function_list follow_master_command wd_hostname"),
+        (
+            "4.3.5",
+            "backend_clustering_mode socket_dir write_function_list follow_primary_command hostname0 delegate_IP",
+        ),
+        ("4.6.1", "backend_clustering_mode unix_socket_directories logdir failover_on_backend_shutdown delegate_ip"),
+        ("4.7.2", "backend_clustering_mode unix_socket_directories work_dir failover_on_backend_shutdown delegate_ip"),
+    ],
+)
+def test_names_of_a_version(version, names):
+    assert set(names.split()) <= set(conf(__pgpool_version=version))
+
+
+def test_the_watchdog_names_all_members_from_4_2_on():
+    values = conf(pgpools=3)
+    assert [values[f"hostname{i}"] for i in range(3)] == ["'10.1.7.104'", "'10.1.7.105'", "'10.1.7.102'"]
+    assert values["heartbeat_port2"] == "9694"
+    assert values["wd_priority"] == "3"
+
+
+def test_before_4_2_it_names_itself_and_the_others():
+    values = conf(pgpools=3, __pgpool_version="4.1.4", pgops_pgpool_id=1)
+    assert values["wd_hostname"] == "'10.1.7.105'"
+    assert values["other_pgpool_hostname0"] == "'10.1.7.104'"
+    assert values["heartbeat_destination1"] == "'10.1.7.102'"
+    assert "other_pgpool_hostname2" not in values
+
+
+@pytest.mark.parametrize(
+    "pgpools, quorum, half_votes, trusted",
+    [
+        (2, "auto", "on", "'10.1.7.106,10.1.7.107'"),
+        (3, "auto", "off", "''"),
+        (4, "auto", "on", "'10.1.7.106,10.1.7.107'"),
+        (2, "majority", "off", "''"),
+        (3, "half_votes", "on", "'10.1.7.106,10.1.7.107'"),
+    ],
+)
+def test_quorum(pgpools, quorum, half_votes, trusted):
+    values = conf(pgpools=pgpools, pgops_quorum=quorum)
+    assert values["enable_consensus_with_half_votes"] == half_votes
+    assert values["trusted_servers"] == trusted
+    assert values["failover_when_quorum_exists"] == "on"
+
+
+def test_trusted_servers_can_be_named():
+    assert conf(pgops_trusted_servers=["10.1.7.1", "10.1.7.2"])["trusted_servers"] == "'10.1.7.1,10.1.7.2'"
+
+
+def test_a_single_pgpool_has_no_watchdog_and_systemd_binds_its_address():
+    assert conf(pgpools=1)["use_watchdog"] == "off"
+    unit = render("pgpool", "pgpool2.service.conf.j2", cluster(2, 1))
+    assert "ExecStartPost=-+/usr/sbin/ip addr add 10.1.7.100/24 dev eth0" in unit
+
+
+def test_the_unit_takes_the_address_away_before_and_after():
+    unit = render("pgpool", "pgpool2.service.conf.j2", cluster())
+    down = "-+/usr/sbin/ip addr del 10.1.7.100/24 dev eth0"
+    assert f"ExecStartPre={down}" in unit
+    assert f"ExecStopPost={down}" in unit
+    assert "ExecStartPost" not in unit
+    assert "RestartSec=15" in unit
+
+
+def test_with_keepalived_neither_pgpool_nor_systemd_touches_the_address():
+    assert conf(pgops_vip_manager="keepalived")["delegate_IP"] == "''"
+    assert "ip addr" not in render("pgpool", "pgpool2.service.conf.j2", cluster(pgops_vip_manager="keepalived"))
+
+
+@pytest.mark.parametrize(
+    "profile, period, timeout, retries, deadtime", [("fast", 1, 2, 1, 3), ("conservative", 60, 20, 3, 30)]
+)
+def test_timing_profiles(profile, period, timeout, retries, deadtime):
+    values = conf(pgops_timing_profile=profile)
+    seen = [values[f"health_check_{name}"] for name in ("period", "timeout", "max_retries")] + [
+        values["wd_heartbeat_deadtime"]
+    ]
+    assert seen == [str(number) for number in (period, timeout, retries, deadtime)]
+
+
+def test_single_values_of_a_profile_can_be_replaced():
+    values = conf(pgpool_timing={"health_check_period": 5})
+    assert (values["health_check_period"], values["health_check_timeout"]) == ("5", "2")
+
+
+def test_an_error_of_a_client_never_starts_a_failover():
+    values = conf()
+    assert {values[f"failover_on_backend_{kind}"] for kind in ("error", "shutdown")} == {"off"}
+
+
+def test_pcp_listens_on_the_loopback_address_only():
+    assert conf()["pcp_listen_addresses"] == "'127.0.0.1'"
+
+
+def test_no_secret_is_in_pgpool_conf_but_the_digest_of_the_watchdogs():
+    text = render("pgpool", "pgpool.conf.j2", cluster())
+    assert "wd'secret" not in text
+    assert hashlib.sha256(b"wd'secret").hexdigest() in text
+    assert "se\\cret" not in text
+
+
+def test_each_backend_by_its_declared_id():
+    variables = cluster(2, pgops_cluster_name="prod")
+    variables["hostvars"]["postgres-db1"]["pgops_backend_id"] = 1
+    variables["hostvars"]["postgres-db2"].update(pgops_backend_id=0, pgops_postgresql_version="17")
+    values = settings.parse(render("pgpool", "pgpool.conf.j2", variables))
+    assert values["backend_hostname0"] == "'10.1.7.107'"
+    assert values["backend_data_directory0"] == "'/var/lib/postgresql/17/prod'"
+    assert values["backend_application_name1"] == "'pgops_1'"
+    assert values["backend_data_directory1"] == "'/var/lib/postgresql/15/prod'"
+
+
+def test_extra_settings_come_last_and_win():
+    assert conf(pgpool_extra_settings={"log_connections": True})["log_connections"] == "on"
+
+
+def test_pool_hba_asks_everybody_for_a_password():
+    lines = render("pgpool", "pool_hba.conf.j2", cluster(pgops_cluster_network=["10.1.7.0/24", "10.1.8.0/24"]))
+    rules = [line.split() for line in lines.splitlines() if line and not line.startswith("#")]
+    assert {rule[-1] for rule in rules} == {"scram-sha-256"}
+    assert ["host", "all", "all", "10.1.8.0/24", "scram-sha-256"] in rules
+
+
+def test_pcp_conf_and_its_password_file():
+    assert f"pgpoolad:{hashlib.md5(b'pcp:se' + bytes([92]) + b'cret').hexdigest()}" in render(
+        "pgpool", "pcp.conf.j2", cluster()
+    )
+    lines = render("pgpool", "pcppass.j2", cluster()).splitlines()
+    assert lines[0] == "localhost:9898:pgpoolad:pcp\\:se\\\\cret"
+    assert [line.split(":")[0] for line in lines] == ["localhost", "127.0.0.1", "app-server1", "10.1.7.104"]
+
+
+@pytest.mark.parametrize("missing", ["pgops_pcp_password", "pgops_watchdog_authkey", "pgops_vip"])
+def test_a_missing_value_is_named(missing):
+    required = "{{ __pgpool_required | rejectattr('value_given') | map(attribute='name') | list }}"
+    variables = cluster(**{f"pgops_{name}_password": "x" for name in ("replication", "dbadmin", "app", "healthcheck")})
+    assert value_of("pgpool", required, variables) == []
+    del variables[missing]
+    assert value_of("pgpool", required, variables) == [missing]
+
+
+def test_the_pgpool_with_the_address_is_restarted_last():
+    variables = cluster(2, 3)
+    printed = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "10.1.7.100", "prefixlen": 24}]}]'
+    variables["hostvars"]["app-server1"]["__pgpool_addresses"] = {"stdout": printed}
+    order = value_of("pgpool", "{{ __pgpool_restart_order }}", variables)
+    assert order == ["app-server2", "app-server3", "app-server1"]
