@@ -173,7 +173,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.pgpool.plugins.module_utils._ansible import run_use_case
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner, SystemClock
-from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, vip_apply
+from ansible_collections.pgops.pgpool.plugins.module_utils._net import ndp, vip_apply
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import parse_address
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import IpRoute
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip import Desired
@@ -226,7 +226,7 @@ def use_case(module):
         clock=SystemClock(),
         ip=ip,
         promotes_secondaries=vip_apply.promotes_secondaries,
-        announce_ipv6=arp.announce_ipv6,
+        ndp=ndp,
     )
     outcome = vip_apply.converge(ports, desired, check_mode=module.check_mode)
     if outcome.observed.holders:

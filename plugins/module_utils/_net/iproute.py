@@ -77,14 +77,6 @@ def parse_interfaces(text):
         ) from exc
 
 
-def parse_neighbour_mac(text):
-    """Return the hardware address in the output of ``ip -json neigh show to X``, or None."""
-    for entry in json.loads(text or "[]"):
-        if entry.get("lladdr") and "FAILED" not in entry.get("state", ()):
-            return entry["lladdr"].lower()
-    return None
-
-
 def _interface(entry):
     name = entry["ifname"]
     return Interface(
@@ -131,19 +123,6 @@ class IpRoute:
         words = ("address", "del", str(address), "dev", interface)
         self._run(*words, doing=f"remove {address} from {interface}", changes=True)
 
-    def resolve(self, address, *, interface):
-        """Make the kernel ask who has this address, whatever it remembered of an earlier holder."""
-        self.forget(address, interface=interface)
-        words = ("neigh", "add", address, "dev", interface, "use")
-        self._run(*words, doing=f"ask on {interface} who has {address}")
-
-    def neighbour_mac(self, address, *, interface):
-        words = ("-json", "neigh", "show", "to", address, "dev", interface)
-        return parse_neighbour_mac(self._run(*words, doing=f"read who has {address}"))
-
-    def forget(self, address, *, interface):
-        self._runner.run(("ip", "neigh", "del", address, "dev", interface), timeout=10)
-
     def _run(self, *words, doing, changes=False):
         argv = ("ip", *words)
         if changes:
@@ -159,4 +138,4 @@ class IpRoute:
         )
 
 
-__all__ = ("BoundAddress", "Interface", "IpRoute", "parse_interfaces", "parse_neighbour_mac")
+__all__ = ("BoundAddress", "Interface", "IpRoute", "parse_interfaces")

@@ -29,7 +29,7 @@ class Ports(t.NamedTuple):
     clock: object
     ip: object
     promotes_secondaries: t.Callable
-    announce_ipv6: t.Callable
+    ndp: object
 
 
 class Outcome(t.NamedTuple):
@@ -74,8 +74,12 @@ def _observe(ports, desired, *, check_mode):
         return seen._replace(unchecked=reason)
     address = desired.address.address
     if desired.address.family == 4:
-        return seen._replace(holders=arp.holders_of_ipv4(ports.runner, address, interface=interface.name))
-    return seen._replace(holders=arp.holders_of_ipv6(ports.ip, ports.clock, address, interface=interface.name))
+        return seen._replace(holders=arp.holders_of(ports.runner, address, interface=interface.name))
+    source = _link_local_address(ports, interface)
+    if source is None:
+        why = f"{interface.name} has no link-local address to ask from (the kernel's own detection still applies)"
+        return seen._replace(unchecked=why)
+    return seen._replace(holders=ports.ndp.holders_of(address, interface=interface, source=source))
 
 
 def _reason_not_to_ask(ports, desired, interface, *, adds, check_mode):
@@ -89,23 +93,22 @@ def _reason_not_to_ask(ports, desired, interface, *, adds, check_mode):
         return f"{interface.name} is down"
     if check_mode and desired.address.family == 4 and not arp.is_installed(ports.runner):
         return f"arping is missing: install the package {arp.PACKAGE} before the real run"
-    if desired.address.family == 6 and not _can_solicit(ports, interface):
-        return f"{interface.name} has no link-local address to ask from (the kernel's own detection still applies)"
     return None
 
 
-def _can_solicit(ports, interface):
-    """The kernel asks IPv6 neighbours from a link-local address only; one that just came up is not usable at once."""
+def _link_local_address(ports, interface):
+    """Where IPv6 neighbours can be asked from. An interface that just came up has none that is usable at once."""
 
-    def ready():
-        again = [one for one in ports.ip.interfaces() if one.name == interface.name]
-        return any(
-            bound.family == 6 and bound.scope == "link" and not bound.tentative
-            for one in again
+    def usable():
+        return [
+            bound.address
+            for one in ports.ip.interfaces()
+            if one.name == interface.name
             for bound in one.addresses
-        )
+            if bound.family == 6 and bound.scope == "link" and not bound.tentative
+        ]
 
-    return wait_for(ready, clock=ports.clock, timeout=LINK_LOCAL_PATIENCE)
+    return next(iter(wait_for(usable, clock=ports.clock, timeout=LINK_LOCAL_PATIENCE)), None)
 
 
 def _apply(ports, desired, interface, todo):
@@ -129,9 +132,9 @@ def _apply(ports, desired, interface, todo):
 
 def _announce(ports, address, interface):
     if address.family == 4:
-        arp.announce_ipv4(ports.runner, address.address, interface=interface.name)
+        arp.announce(ports.runner, address.address, interface=interface.name)
     else:
-        ports.announce_ipv6(address.address, interface=interface.name, mac=interface.mac)
+        ports.ndp.announce(address.address, interface=interface)
 
 
 def _wait_for_kernel(ports, desired, interface):

@@ -48,7 +48,7 @@ class Arping:
 @pytest.mark.parametrize("rc", [0, 1])
 def test_holders_are_read_from_the_answers_not_from_the_status(stdout, holders, rc):
     runner = Arping(rc, stdout)
-    assert arp.holders_of_ipv4(runner, "10.1.7.100", interface="eth0") == holders
+    assert arp.holders_of(runner, "10.1.7.100", interface="eth0") == holders
     assert runner.asked == ["/usr/bin/arping -D -c 2 -w 2 -I eth0 10.1.7.100"]
 
 
@@ -63,11 +63,11 @@ def test_holders_are_read_from_the_answers_not_from_the_status(stdout, holders, 
 )
 def test_silence_is_not_proof_when_nothing_was_sent(rc, stdout, stderr):
     with pytest.raises(CommandFailed) as caught:
-        arp.holders_of_ipv4(Arping(rc, stdout, stderr), "10.1.7.100", interface="eth0")
+        arp.holders_of(Arping(rc, stdout, stderr), "10.1.7.100", interface="eth0")
     assert (stderr or "ended with None") in str(caught.value)
 
 
-@pytest.mark.parametrize("call", [arp.holders_of_ipv4, arp.announce_ipv4])
+@pytest.mark.parametrize("call", [arp.holders_of, arp.announce])
 def test_missing_program_names_its_package(call):
     with pytest.raises(CommandFailed, match="iputils-arping"):
         call(Arping(installed=False), "10.1.7.100", interface="eth0")
@@ -75,48 +75,7 @@ def test_missing_program_names_its_package(call):
 
 def test_announces():
     runner = Arping(0, FREE)
-    arp.announce_ipv4(runner, "10.1.7.100", interface="eth0")
+    arp.announce(runner, "10.1.7.100", interface="eth0")
     assert runner.asked == ["/usr/bin/arping -U -c 2 -w 1 -I eth0 10.1.7.100"]
     with pytest.raises(CommandFailed, match="Cannot assign"):
-        arp.announce_ipv4(Arping(2, "", "bind: Cannot assign requested address"), "10.1.7.100", interface="eth0")
-
-
-def test_neighbour_advertisement():
-    message = arp.neighbour_advertisement("fd00::100", "02:42:0a:01:07:68")
-    assert message.hex() == "88000000" + "20000000" + "fd00" + "00" * 12 + "0100" + "0201" + "02420a010768"
-
-
-class Neighbours:
-    """An ``ip`` whose neighbour answers after a number of looks, or never."""
-
-    def __init__(self, answers_at):
-        self.answers_at, self.looks, self.forgotten = answers_at, 0, 0
-
-    def resolve(self, address, *, interface):
-        pass
-
-    def neighbour_mac(self, address, *, interface):
-        self.looks += 1
-        return "02:42:0a:01:07:69" if self.answers_at and self.looks >= self.answers_at else None
-
-    def forget(self, address, *, interface):
-        self.forgotten += 1
-
-
-class Clock:
-    time = 0.0
-
-    def now(self):
-        return self.time
-
-    def sleep(self, seconds):
-        self.time += seconds
-
-
-@pytest.mark.parametrize(
-    ("answers_at", "holders"), [(1, ("02:42:0a:01:07:69",)), (4, ("02:42:0a:01:07:69",)), (None, ())]
-)
-def test_ipv6_holders(answers_at, holders):
-    ip, clock = Neighbours(answers_at), Clock()
-    assert arp.holders_of_ipv6(ip, clock, "fd00::100", interface="eth0") == holders
-    assert ip.forgotten == 1 and clock.time <= arp.IPV6_PATIENCE + 0.2
+        arp.announce(Arping(2, "", "bind: Cannot assign requested address"), "10.1.7.100", interface="eth0")

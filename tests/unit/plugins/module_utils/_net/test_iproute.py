@@ -12,7 +12,6 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import p
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import (
     IpRoute,
     parse_interfaces,
-    parse_neighbour_mac,
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._ports import CommandResult
 
@@ -71,20 +70,6 @@ def test_quotes_what_it_does_not_understand(text):
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "mac"),
-    [
-        ('[{"dst":"fd00:99::2","lladdr":"8A:0b:34:e4:82:fb","state":["REACHABLE"]}]', "8a:0b:34:e4:82:fb"),
-        ('[{"dst":"fd00:99::77","state":["INCOMPLETE"]}]', None),
-        ('[{"dst":"fd00:99::77","lladdr":"8a:0b:34:e4:82:fb","state":["FAILED"]}]', None),
-        ("[]", None),
-        ("", None),
-    ],
-)
-def test_neighbour(text, mac):
-    assert parse_neighbour_mac(text) == mac
-
-
 class Script:
     """A runner that gives one answer to everything, and remembers what it was asked."""
 
@@ -115,8 +100,6 @@ def test_adds(address, prefix, label, detect, command):
 def test_reading_is_not_counted_as_executed():
     ip = IpRoute(Script(stdout="[]"))
     assert ip.interfaces() == () and ip.executed == []
-    ip.resolve("fd00::1", interface="eth0")
-    assert ip.executed == []
 
 
 @pytest.mark.parametrize(

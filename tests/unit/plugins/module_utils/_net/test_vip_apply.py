@@ -17,7 +17,7 @@ OTHER = "02:42:0a:01:07:69"
 
 
 class Host:
-    """One host with eth0: it is the runner, the clock and ``ip``; knobs make it misbehave."""
+    """One host with eth0: it is the runner, the clock, ``ip`` and ``ndp``; knobs make it misbehave."""
 
     def __init__(self, holder=None, kernel_objects=False, deaf=False, link_local=True, installed=True):
         self.holder, self.kernel_objects, self.deaf, self.installed = holder, kernel_objects, deaf, installed
@@ -27,7 +27,7 @@ class Host:
         self.log, self.time, self.settles_at = [], 0.0, None
 
     def ports(self):
-        return vip_apply.Ports(self, self, self, lambda name: True, self.announce)
+        return vip_apply.Ports(self, self, self, lambda name: True, self)
 
     def now(self):
         return self.time
@@ -43,8 +43,12 @@ class Host:
         reply = f"Unicast reply from x [{self.holder}] 1ms\n" if self.holder else ""
         return CommandResult(argv, 0, f"{reply}Sent 2 probes\n", "")
 
-    def announce(self, address, *, interface, mac):
-        self.log.append(f"na {address} {mac}")
+    def holders_of(self, address, *, interface, source):
+        self.log.append(f"ns from {source}")
+        return (self.holder,) if self.holder else ()
+
+    def announce(self, address, *, interface):
+        self.log.append(f"na {address} {interface.mac}")
 
     def interfaces(self):
         settled = self.settles_at is not None and self.time >= self.settles_at
@@ -71,15 +75,6 @@ class Host:
         self.log.append(f"remove {address}")
         self.bound = [one for one in self.bound if str(one) != str(address)]
 
-    def resolve(self, address, *, interface):
-        self.log.append("ask")
-
-    def neighbour_mac(self, address, *, interface):
-        return self.holder
-
-    def forget(self, address, *, interface):
-        pass
-
 
 def converge(host, check_mode=False, **wanted):
     return vip_apply.converge(host.ports(), Desired(**wanted), check_mode=check_mode)
@@ -90,9 +85,9 @@ def converge(host, check_mode=False, **wanted):
     [
         ({"address": VIP}, ["-D", "add 10.1.7.100/24", "-U"]),
         ({"address": VIP, "check_duplicate": False, "announce": False}, ["add 10.1.7.100/24 nodad"]),
-        ({"address": VIP6}, ["ask", "add fd00::100/64", "na fd00::100 02:00:00:00:00:01"]),
+        ({"address": VIP6}, ["ns from fe80::4", "add fd00::100/64", "na fd00::100 02:00:00:00:00:01"]),
         ({"address": VIP6, "check_duplicate": False, "announce": False}, ["add fd00::100/64 nodad"]),
-        ({"address": VIP6, "force": True, "announce": False}, ["ask", "add fd00::100/64 nodad"]),
+        ({"address": VIP6, "force": True, "announce": False}, ["ns from fe80::4", "add fd00::100/64 nodad"]),
         ({"address": VIP, "present": False}, []),
     ],
 )
