@@ -214,15 +214,19 @@ def test_a_diverged_primary_is_rewound_and_what_only_it_had_is_kept(lab):
     same_rows_on_both(lab)
 
 
-def test_a_running_false_primary_is_made_a_standby(lab):
-    """Somebody promoted the standby by hand: both servers take writes, and every pgpool still names the old primary."""
+def test_two_primaries_need_a_person_who_names_one_and_stops_the_other(lab):
+    """Somebody promoted the standby by hand: both take writes, and the newer timeline is on the one nobody uses."""
     lab.run(DB2, "runuser -u postgres -- psql -c 'SELECT pg_promote()' postgres")
     eventually(lambda: is_primary(lab, DB2))
     refused = lab.playbook("recover_standby.yml", "-l", DB2, check=False)
     assert refused.returncode == 2
     assert "2 servers run as a primary" in refused.stdout
-    done = recover(lab, DB2, "-e", f"recover_standby_primary={DB1}", check=False)
-    assert done.returncode == 0, done.stdout
+    named = ["-e", f"recover_standby_primary={DB1}"]
+    refused = recover(lab, DB2, *named, check=False)
+    assert refused.returncode == 2
+    assert "may be the live primary" in refused.stdout
+    lab.run(DB2, "systemctl stop 'postgresql@*'")
+    recover(lab, DB2, *named)
     assert_healthy_standby(lab, DB2, DB1)
     same_rows_on_both(lab)
 

@@ -122,7 +122,7 @@ def _maybe_the_primary(observed, desired):
             f"the data here is on timeline {target.timeline}, newer than timeline {primary.timeline} of "
             f"{desired.primary}: it may be the better copy",
             "compare both with check_cluster.yml; to go on all the same (the data here is kept), "
-            "set allow_older_primary: true",
+            "set allow_older_primary: true (recover_standby.yml: -e recover_standby_primary=HOST)",
         )
     return None
 
