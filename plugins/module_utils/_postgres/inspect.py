@@ -161,8 +161,9 @@ def _read_files(facts, runner, layout):
     if control is not None:
         facts["control"] = {key: control[key] for key in _CONTROL_KEYS}
         facts["system_identifier"] = control["system_identifier"]
-        standby = facts["standby_signal"] or control["state"] in controldata.STANDBY_STATES
-        facts["last_role"] = "standby" if standby else "primary"
+        facts["last_role"] = "standby" if control["state"] in controldata.STANDBY_STATES else "primary"
+    if facts["standby_signal"]:
+        facts["last_role"] = "standby"
 
 
 def _lasting_orphans(layout, clock):
