@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -29,11 +30,20 @@ def make_place(work, observed, decision):
     parent = os.path.dirname(disk.real_path) if decision.keeping.discard_after else disk.salvage_parent
     os.makedirs(parent, exist_ok=True)
     remove_unfinished(parent, disk.real_path)
-    place = os.path.join(parent, os.path.basename(disk.real_path) + SALVAGE_SUFFIX + marks.stamp())
-    os.mkdir(place, 0o700)
+    place = _new_directory(os.path.join(parent, os.path.basename(disk.real_path) + SALVAGE_SUFFIX + marks.stamp()))
     give(place, work.user)
     write_manifest(work, place, observed, decision, complete=decision.keeping.how == salvage.MOVE)
     return place
+
+
+def _new_directory(path):
+    """Make a directory that was not there; two in one second get numbers."""
+    for number in range(1, 100):
+        candidate = path if number == 1 else f"{path}-{number}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(candidate, 0o700)
+            return candidate
+    raise FileExistsError(path)
 
 
 def remove_unfinished(parent, real_path):

@@ -26,7 +26,7 @@ def require_safe(work, observed):
 
 
 def _at_target(work, observed):
-    alive = processes_in(work.data_directory)
+    alive = processes_in(work.layout)
     if alive:
         return f"server processes work in it: {alive}"
     target, _evidence = observe_target.read(work)

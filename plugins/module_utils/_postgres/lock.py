@@ -19,8 +19,9 @@ from .._ports import wait_for
 from .marks import SCHEMA, utc
 from .overrides import here
 
-# Commands of a killed run that may be ended: what they write carries our mark and is removed by the next run.
+# The long commands of a run. Those that write into a place of ours only may be ended: the next run removes that place.
 ENDABLE = ("pg_basebackup", "cp")
+WORKERS = (*ENDABLE, "pg_rewind", "postgres")
 
 
 class Locked(PgopsError):
@@ -30,37 +31,55 @@ class Locked(PgopsError):
 
 
 @contextlib.contextmanager
-def hold(path, *, what, timeout, clock):
+def hold(path, *, what, data_directory, timeout, clock):
     """Hold the lock for the time of a block; yields its descriptor. Waits up to ``timeout`` seconds for it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        if not wait_for(lambda: _try(descriptor, path), clock=clock, timeout=timeout, interval=0.5):
-            raise _busy(path, timeout)
-        _write(descriptor, {"schema": SCHEMA, "pid": os.getpid(), "started": utc(), "epoch": time.time(), "what": what})
+        if not wait_for(lambda: _try(descriptor, path, data_directory), clock=clock, timeout=timeout, interval=0.5):
+            raise _busy(path, timeout, data_directory)
+        _write(descriptor, dict(myself(), schema=SCHEMA, started=utc(), epoch=time.time(), what=what))
         yield descriptor
         _write(descriptor, {})
     finally:
         os.close(descriptor)
 
 
-def _try(descriptor, path):
+def _try(descriptor, path, data_directory):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        end_orphans(path)
+        end_orphans(read_owner(path), commands(data_directory))
         return False
     return True
 
 
-def end_orphans(path, *, kill=os.kill):
+def end_orphans(owner, workers, *, kill=os.kill):
     """When the owner is gone, end those of its commands whose work is thrown away anyway; the others are waited for."""
-    owner, alive = read_owner(path), holders(path)
-    if owner.get("pid") in alive:
+    if not owner or alive(owner):
         return
-    for pid, name in alive.items():
+    for pid, name in workers.items():
         if name in ENDABLE:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(pid, signal.SIGTERM)
+
+
+def myself():
+    """Return what tells this process from a later one of the same number."""
+    return {"pid": os.getpid(), "pid_start": _start_of(os.getpid())}
+
+
+def alive(owner):
+    """Tell whether the process that wrote this about itself still runs."""
+    return owner.get("pid_start") is not None and _start_of(owner.get("pid")) == owner["pid_start"]
+
+
+def _start_of(pid):
+    """The start of a process in ticks since boot (field 22; the name before it may hold blanks and parentheses)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            return int(stream.read().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def read_owner(path):
@@ -73,13 +92,25 @@ def read_owner(path):
     return content if isinstance(content, dict) else {}
 
 
-def holders(path):
-    """Return ``{pid: program}`` of the other processes that have the lock file open."""
-    found, wanted = {}, os.path.realpath(path)
+def commands(data_directory):
+    """Return ``{pid: program}`` of the long commands at work on a data directory, by the words they were given.
+
+    (Who has the lock file open can't be seen where root lacks CAP_SYS_PTRACE, as in most containers.)
+    """
+    found, wanted = {}, os.path.realpath(data_directory)
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        if pid != os.getpid() and _has_open(pid, wanted):
+        words = _words(pid)
+        if program(pid) in WORKERS and any(word.startswith((wanted, data_directory)) for word in words[1:]):
             found[pid] = program(pid)
     return found
+
+
+def _words(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read().split("\0")
+    except OSError:
+        return []
 
 
 def program(pid):
@@ -91,32 +122,25 @@ def program(pid):
         return ""
 
 
-def _has_open(pid, wanted):
-    try:
-        return any(os.readlink(entry.path) == wanted for entry in os.scandir(f"/proc/{pid}/fd"))
-    except OSError:
-        return False
-
-
 def _write(descriptor, content):
     data = (json.dumps(content, sort_keys=True) + "\n").encode()
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, data, 0)
 
 
-def _busy(path, timeout):
-    owner, alive = read_owner(path), holders(path)
-    age = time.time() - owner["epoch"] if "epoch" in owner else None
-    who = f"process {owner.get('pid', 'unknown')}" + (f", at work for {age:.0f} s" if age is not None else "")
-    processes = ", ".join(f"{pid} ({name})" for pid, name in sorted(alive.items())) or "none that can be seen"
+def _busy(path, timeout, data_directory):
+    owner, workers = read_owner(path), commands(data_directory)
+    age = f", for {time.time() - owner['epoch']:.0f} s" if "epoch" in owner else ""
+    state = "alive" if alive(owner) else "gone, but a command of it goes on"
+    running = ", ".join(f"{name} (process {pid})" for pid, name in sorted(workers.items()))
     return Locked(
         "start working on the data directory",
         server=here(),
-        seen=f"another run still holds {path} after {timeout:g} s: {who}: {owner.get('what', 'unknown')}; "
-        f"processes: {processes}",
+        seen=f"another run still holds {path} after {timeout:g} s: {owner.get('what', 'unknown')}, "
+        f"process {owner.get('pid', 'unknown')} ({state}){age}" + (f"; at work: {running}" if running else ""),
         next_step="let it end, then run this again (it goes on from there); a hung one may be ended by its process id",
-        evidence={"owner": owner, "processes": {str(pid): name for pid, name in alive.items()}},
+        evidence={"owner": owner, "commands": {str(pid): name for pid, name in workers.items()}},
     )
 
 
-__all__ = ("ENDABLE", "Locked", "end_orphans", "hold", "holders", "program", "read_owner")
+__all__ = ("ENDABLE", "Locked", "alive", "commands", "end_orphans", "hold", "myself", "program", "read_owner")

@@ -12,7 +12,7 @@ import typing as t
 
 from . import lsn as wal
 from . import marks
-from .disk import SALVAGE_SUFFIX
+from .disk import SALVAGE_SUFFIX, size_of
 from .keep import MANIFEST
 
 
@@ -24,8 +24,12 @@ class Outcome(t.NamedTuple):
     bytes_kept: int = 0
 
 
-def result(*, decision, first, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
-    """Return the module's result. ``first``: what was observed at the beginning; ``apart``: what the node had alone."""
+def result(*, decision, first, last, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
+    """Return the module's result.
+
+    ``first``: what was observed at the beginning; ``last``: before the method that worked; ``apart``: what the node
+    had alone.
+    """
     before = _before(first, evidence)
     return {
         "changed": changed,
@@ -37,7 +41,7 @@ def result(*, decision, first, evidence, after, outcome, changed, seconds, apart
         "seconds": round(seconds, 2),
         "fork_lsn": (apart or {}).get("fork_lsn"),
         "diverged": apart,
-        "salvage": _salvage(decision, first, apart, outcome, done=after is not None),
+        "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
         "observed": before,
         "postgres": after or evidence,
         "executed_commands": work.commands,
@@ -64,13 +68,13 @@ def _before(first, evidence):
     }
 
 
-def _salvage(decision, first, apart, outcome, *, done):
+def _salvage(decision, last, apart, outcome, *, done):
     keeping = decision.keeping
-    if keeping.discard_after and not first.target.kept_before:
+    if keeping.discard_after and not last.target.kept_before:
         return _nothing_kept(apart)
-    path = outcome.place or first.target.kept_before
+    path = last.target.kept_before if keeping.discard_after else outcome.place or last.target.kept_before
     if not path and not done and keeping.how:
-        parent, name = first.disk.salvage_parent, os.path.basename(first.disk.real_path)
+        parent, name = last.disk.salvage_parent, os.path.basename(last.disk.real_path)
         path = os.path.join(parent, f"{name}{SALVAGE_SUFFIX}<UTC time>")
     if not path:
         return _nothing_kept(apart)
@@ -78,10 +82,15 @@ def _salvage(decision, first, apart, outcome, *, done):
     return {
         "path": path,
         "kind": manifest.get("kind") or keeping.kind,
-        "bytes": outcome.bytes_kept or keeping.expected_bytes,
+        "bytes": outcome.bytes_kept or keeping.expected_bytes or _size(path, last),
         "commits_past_fork": manifest.get("commits_past_fork", (apart or {}).get("commits_past_fork")),
         "wal_bytes_past_fork": manifest.get("wal_bytes_past_fork", (apart or {}).get("wal_bytes_past_fork")),
     }
+
+
+def _size(path, last):
+    """What is moved takes no new room; it is as big as it was."""
+    return size_of(path) if os.path.isdir(path) else last.disk.data_bytes
 
 
 def _nothing_kept(apart):

@@ -13,7 +13,6 @@ import os
 from .._errors import CommandFailed
 from .._ports import wait_for
 from . import postmaster, service
-from .lock import program
 from .overrides import here
 from .work import last_lines
 
@@ -21,26 +20,21 @@ STOP_LIMIT = 60.0
 FALSE_PRIMARY_STOP_LIMIT = 20.0
 
 
-def processes_in(data_directory):
-    """Return ``{pid: program}`` of everything that works in a data directory.
+def processes_in(layout):
+    """Return the numbers of the server processes in the data directory, the children of a killed postmaster too."""
+    return postmaster.orphans(layout) if os.path.isdir(layout.data_directory) else []
 
-    Server processes have it as their working directory, the children of a killed postmaster too.
+
+def stop(work, *, may_write, leave_no_wal=False):
+    """Stop the server and prove that nothing runs in the directory. An old primary that won't end is cut short.
+
+    ``leave_no_wal``: cut it short at once. A shutdown checkpoint of a primary is WAL that its successor lacks, so a
+    node that could simply be started as a standby would have to be rewound because of it.
     """
-    found, wanted = {}, os.path.realpath(data_directory)
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        try:
-            inside = os.path.realpath(os.readlink(f"/proc/{pid}/cwd")) == wanted
-        except OSError:
-            continue
-        if inside and program(pid).startswith("postgres"):
-            found[pid] = program(pid)
-    return found
-
-
-def stop(work, *, may_write):
-    """Stop the server and prove that nothing runs in the directory. An old primary that won't end is cut short."""
     limit = FALSE_PRIMARY_STOP_LIMIT if may_write else STOP_LIMIT
     unit = _unit(work)
+    if leave_no_wal and postmaster.running(work.layout):
+        _pg_ctl(work, "stop", "-m", "immediate", "-w", "-t", "20", timeout=25)
     if unit:
         work.change(["systemctl", "stop", unit], timeout=limit)
     if _quiet(work, 1.0):
@@ -53,7 +47,7 @@ def stop(work, *, may_write):
         raise CommandFailed(
             "stop PostgreSQL",
             server=here(),
-            seen=f"after {limit:g} s these still work in {work.data_directory}: {processes_in(work.data_directory)}",
+            seen=f"after {limit:g} s these processes still work in {work.data_directory}: {processes_in(work.layout)}",
             next_step="end the sessions or processes that hold it up, then run this again",
             evidence={"log": log_tail(work)},
         )
@@ -116,7 +110,7 @@ def log_tail(work, count=15):
 
 
 def _quiet(work, seconds):
-    return wait_for(lambda: not processes_in(work.data_directory), clock=work.clock, timeout=seconds, interval=0.1)
+    return wait_for(lambda: not processes_in(work.layout), clock=work.clock, timeout=seconds, interval=0.1)
 
 
 def _unit(work):

@@ -40,7 +40,13 @@ def run(work, *, check_mode):
         return _planned(work, observed, evidence, decision, begun)
     work.marks.prepare()
     what = f"pg_basebackup_sync of {work.layout.version}/{work.layout.cluster_name} from {work.desired.primary}"
-    with lock.hold(work.marks.lock_path, what=what, timeout=work.desired.lock_timeout, clock=work.clock) as descriptor:
+    with lock.hold(
+        work.marks.lock_path,
+        what=what,
+        data_directory=work.data_directory,
+        timeout=work.desired.lock_timeout,
+        clock=work.clock,
+    ) as descriptor:
         return _Run(holding(work, descriptor), begun).go()
 
 
@@ -56,6 +62,7 @@ def _planned(work, observed, evidence, decision, begun):
     return report.result(
         decision=decision,
         first=observed,
+        last=observed,
         evidence=evidence,
         after=None if decision.changes else evidence,
         outcome=Outcome(),
@@ -84,7 +91,7 @@ class _Run:
         if not decision.changes:  # another run, which we waited for, has done it
             return _planned(self.work, first, evidence, decision, self.begun)
         try:
-            outcome, decision, after = self._until_verified(observed, decision)
+            last, outcome, decision, after = self._until_verified(observed, decision)
         except PgopsError:
             self._leave_safe()
             raise
@@ -94,6 +101,7 @@ class _Run:
         return report.result(
             decision=decision,
             first=first,
+            last=last,
             evidence=evidence,
             after=after,
             outcome=outcome,
@@ -110,7 +118,7 @@ class _Run:
             try:
                 outcome = self._apply(observed, decision)
                 with self.work.timed("verify"):
-                    return outcome, decision, verify.wait(self.work)
+                    return observed, outcome, decision, verify.wait(self.work)
             except MethodFailed as exc:
                 if self.work.desired.method != rejoin.AUTO:
                     raise
@@ -131,7 +139,9 @@ class _Run:
         if decision.stop_first:
             self.touched, self.only_reloaded = True, False
             with self.work.timed("stop"):
-                server_control.stop(self.work, may_write=observed.target.may_write)
+                writes = observed.target.may_write
+                no_wal = writes and decision.method == ladder.START
+                server_control.stop(self.work, may_write=writes, leave_no_wal=no_wal)
             observed, _evidence = _observe(self.work)
             decision = self._plan(observed)
         if not observed.target.interrupted:
