@@ -28,9 +28,22 @@ def is_installed(runner):
     return runner.which("arping") is not None
 
 
+def require(runner, *, attempted):
+    """Return the program, or raise an error that names its package."""
+    program = runner.which("arping")
+    if program is None:
+        raise CommandFailed(
+            attempted,
+            server=socket.gethostname(),
+            seen="the program arping is missing",
+            next_step=f"install the package {PACKAGE}, or set check_duplicate and announce to false",
+        )
+    return program
+
+
 def holders_of(runner, address, *, interface):
     """Return the MACs of those who answer for ``address`` on ``interface``."""
-    result = _arping(runner, ("-D", "-c", str(PROBES), "-w", str(PROBES), "-I", interface, address), "probe")
+    result = _arping(runner, ("-D", "-c", str(PROBES), "-w", str(PROBES), "-I", interface, address))
     holders = parse_holders(result.stdout)
     # The exit status of -D changed between versions of iputils: what was sent and answered is what counts.
     if not holders and not _SENT.search(result.stdout):
@@ -40,20 +53,13 @@ def holders_of(runner, address, *, interface):
 
 def announce(runner, address, *, interface):
     """Tell the neighbours our MAC for ``address`` by unsolicited ARP."""
-    result = _arping(runner, ("-U", "-c", "2", "-w", "1", "-I", interface, address), "announce")
+    result = _arping(runner, ("-U", "-c", "2", "-w", "1", "-I", interface, address))
     if not _SENT.search(result.stdout):
         raise _failed(f"announce {address} on {interface}", result)
 
 
-def _arping(runner, words, purpose):
-    program = runner.which("arping")
-    if program is None:
-        raise CommandFailed(
-            f"{purpose} with arping",
-            server=socket.gethostname(),
-            seen="the program arping is missing",
-            next_step=f"install the package {PACKAGE}, or set check_duplicate and announce to false",
-        )
+def _arping(runner, words):
+    program = require(runner, attempted=f"ask or tell the network about {words[-1]}")
     return runner.run((program, *words), timeout=PROBES + 10)
 
 
@@ -67,4 +73,4 @@ def _failed(attempted, result):
     )
 
 
-__all__ = ("PACKAGE", "announce", "holders_of", "is_installed", "parse_holders")
+__all__ = ("PACKAGE", "announce", "holders_of", "is_installed", "parse_holders", "require")

@@ -113,6 +113,8 @@ def _link_local_address(ports, interface):
 
 def _apply(ports, desired, interface, todo):
     announced = False
+    if desired.address.family == 4 and any(one.kind == ANNOUNCE for one in todo):
+        arp.require(ports.runner, attempted=f"announce {desired.address}")  # before anything is changed
     for one in todo:
         if one.kind == REMOVE:
             ports.ip.remove(one.address, interface=interface.name)

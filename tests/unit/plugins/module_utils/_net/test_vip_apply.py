@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._errors import NotVerified, Refused
+from ansible_collections.pgops.pgpool.plugins.module_utils._errors import CommandFailed, NotVerified, Refused
 from ansible_collections.pgops.pgpool.plugins.module_utils._net import vip_apply
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import BadAddress, VirtualAddress
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import BoundAddress, Interface
@@ -152,6 +152,15 @@ def test_does_not_believe_the_command():
 )
 def test_says_why_nobody_was_asked(host, options, words):
     assert words in converge(host, **options).observed.unchecked
+
+
+@pytest.mark.parametrize("check_duplicate", [True, False])
+def test_missing_arping_is_found_before_anything_is_changed(check_duplicate):
+    host = Host(installed=False)
+    with pytest.raises(CommandFailed, match="iputils-arping"):
+        converge(host, address=VIP, check_duplicate=check_duplicate)
+    assert host.log == []
+    assert converge(host, address=VIP, check_duplicate=False, announce=False).plan.changes
 
 
 def test_label_is_checked_against_the_interface_found():
