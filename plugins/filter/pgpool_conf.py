@@ -56,9 +56,19 @@ def for_sudoers(command):
     return _told(commands.for_sudoers, command)
 
 
-def foreign_pgpool_files(files, conffiles, ucf_hashfile):
-    """The files that are neither ours nor as the package delivered them."""
-    return ownership.foreign_files(files, ownership.recorded_checksums(conffiles, ucf_hashfile))
+def files_without_mark(counts):
+    """The files that do not carry our mark, from the output of grep -c."""
+    return ownership.files_by_mark(counts)[1]
+
+
+def files_with_mark(counts):
+    """The files that are ours, from the output of grep -c."""
+    return ownership.files_by_mark(counts)[0]
+
+
+def foreign_files(md5sums, conffiles, ucf_hashfile):
+    """The files that are not as the package delivered them."""
+    return ownership.foreign_files(md5sums, ownership.recorded_checksums(conffiles, ucf_hashfile))
 
 
 def vip_fit_problem(ip_json, vip):
@@ -84,8 +94,10 @@ class FilterModule:
     def filters(self):
         return {
             "fence_command": fence_command,
+            "files_with_mark": files_with_mark,
+            "files_without_mark": files_without_mark,
             "for_sudoers": for_sudoers,
-            "foreign_pgpool_files": foreign_pgpool_files,
+            "foreign_files": foreign_files,
             "holds_address": holds_address,
             "kill_sockets_command": kill_sockets_command,
             "pgpool_extra_settings": pgpool_extra_settings,

@@ -28,16 +28,19 @@ def recorded_checksums(conffiles, ucf_hashfile):
     return checksums
 
 
-def foreign_files(files, checksums):
-    """Return the paths that are neither ours nor as delivered.
-
-    ``files`` are dicts of path, md5 (None: no such file) and ours (carries our marker).
-    """
-    return [
-        file["path"]
-        for file in files
-        if file["md5"] is not None and not file["ours"] and checksums.get(file["path"]) != file["md5"]
-    ]
+def files_by_mark(counts):
+    """Return ([ours], [without our mark]) from ``grep -c MARK FILES``; it says nothing of files that are not there."""
+    ours, unmarked = [], []
+    for line in counts.splitlines():
+        path, _colon, count = line.rpartition(":")
+        (unmarked if count == "0" else ours).append(path)
+    return ours, unmarked
 
 
-__all__ = ("foreign_files", "recorded_checksums")
+def foreign_files(md5sums, checksums):
+    """Return the paths that are not as delivered, from the lines of ``md5sum``."""
+    seen = (line.split(None, 1) for line in md5sums.splitlines() if line.strip())
+    return [path for md5, path in seen if checksums.get(path) != md5]
+
+
+__all__ = ("files_by_mark", "foreign_files", "recorded_checksums")

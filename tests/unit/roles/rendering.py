@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 import jinja2
@@ -32,9 +33,13 @@ def _rendered(value, context):
     if isinstance(value, list):
         return [_rendered(item, context) for item in value]
     if isinstance(value, str) and ("{{" in value or "{%" in value):
-        native = _environment(jinja2.nativetypes.NativeEnvironment)
-        return native.from_string(value.strip()).render(context.parent)
+        return _native(value.strip()).render(context.parent)
     return value
+
+
+@functools.lru_cache(maxsize=None)
+def _native(text):
+    return _environment(jinja2.nativetypes.NativeEnvironment).from_string(text)
 
 
 def _environment(kind, **options):
@@ -47,6 +52,7 @@ def _environment(kind, **options):
     return environment
 
 
+@functools.lru_cache(maxsize=None)
 def variables_of(role):
     """Return the raw defaults and vars of a role."""
     merged = {}
@@ -70,8 +76,7 @@ def render(role, template, variables):
 
 def value_of(role, expression, variables):
     """Return what an expression yields within a role."""
-    environment = _environment(jinja2.nativetypes.NativeEnvironment)
-    return environment.from_string(expression).render({**variables_of(role), **variables})
+    return _native(expression).render({**variables_of(role), **variables})
 
 
 def cluster(databases=2, pgpools=2, **more):

@@ -178,3 +178,49 @@ def test_the_pgpool_with_the_address_is_restarted_last():
     variables["hostvars"]["app-server1"]["__pgpool_addresses"] = {"stdout": printed}
     order = value_of("pgpool", "{{ __pgpool_restart_order }}", variables)
     assert order == ["app-server2", "app-server3", "app-server1"]
+
+
+@pytest.mark.parametrize(
+    "known, version",
+    [
+        ({"__pgpool_fresh": {"stdout": "4.6.1-1+b2"}}, "4.6.1"),
+        (
+            {
+                "__pgpool_installed": {
+                    "stdout_lines": ["openssl 3.0.17-1 installed", "pgpool2 4.3.5-1+deb12u1 installed"]
+                }
+            },
+            "4.3.5",
+        ),
+        ({"__pgpool_installed": {"stdout_lines": ["pgpool2 4.3.5-1 config-files"]}}, "4.3"),
+        ({"__pgpool_candidate": {"stdout": "Package: pgpool2\nInstalled-Size: 7.1\nVersion: 4.7.2-1\n"}}, "4.7.2"),
+        ({"ansible_facts": {"distribution_release": "bullseye"}}, "4.1"),
+        ({"ansible_facts": {"distribution_release": "forky"}}, "4.7"),
+    ],
+)
+def test_the_version_is_asked_of_the_host(known, version):
+    variables = {
+        **cluster(),
+        "__pgpool_installed": {"stdout_lines": []},
+        "__pgpool_fresh": {},
+        "__pgpool_candidate": {},
+    }
+    del variables["__pgpool_version"]
+    assert str(value_of("pgpool", "{{ __pgpool_version }}", {**variables, **known})) == version
+
+
+@pytest.mark.parametrize(
+    "marks, delivered, first_time, foreign",
+    [
+        ("", None, True, []),
+        ("/etc/pgpool2/pgpool.conf:1\n", None, False, []),
+        ("/etc/pgpool2/pgpool.conf:0\n", f"{'a' * 32}  /etc/pgpool2/pgpool.conf", True, ["/etc/pgpool2/pgpool.conf"]),
+    ],
+)
+def test_whose_files_these_are(marks, delivered, first_time, foreign):
+    results = [{"stdout": delivered}, {"stdout": ""}, {"stdout": ""}]
+    answers = {"skipped": True} if delivered is None else {"results": results}
+    variables = {**cluster(), "__pgpool_marks": {"stdout": marks}, "__pgpool_delivered": answers}
+    assert value_of("pgpool", "{{ __pgpool_first_time }}", variables) is first_time
+    assert value_of("pgpool", "{{ __pgpool_foreign }}", variables) == foreign
+    assert value_of("pgpool", "{{ __pgpool_guarded_paths | last }}", variables) == "/etc/pgpool2/pool_passwd"

@@ -51,7 +51,10 @@ def test_the_fit_of_an_address():
     assert F["holds_address"](text, "10.1.7.104")
 
 
-def test_foreign_files():
-    file = {"path": "/etc/pgpool2/pcp.conf", "md5": "a" * 32, "ours": False}
-    assert F["foreign_pgpool_files"]([file], "", "") == ["/etc/pgpool2/pcp.conf"]
-    assert F["foreign_pgpool_files"]([file], f" /etc/pgpool2/pcp.conf {'a' * 32}", "") == []
+def test_files_of_others():
+    counts = "/etc/pgpool2/pgpool.conf:2\n/etc/pgpool2/pcp.conf:0\n"
+    md5sums = f"{'a' * 32}  /etc/pgpool2/pcp.conf\n"
+    assert F["files_with_mark"](counts) == ["/etc/pgpool2/pgpool.conf"]
+    assert F["files_without_mark"](counts) == ["/etc/pgpool2/pcp.conf"]
+    assert F["foreign_files"](md5sums, "", "") == ["/etc/pgpool2/pcp.conf"]
+    assert F["foreign_files"](md5sums, f" /etc/pgpool2/pcp.conf {'a' * 32}", "") == []

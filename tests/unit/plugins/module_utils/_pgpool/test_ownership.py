@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.ownership import foreign_files, recorded_checksums
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.ownership import (
+    files_by_mark,
+    foreign_files,
+    recorded_checksums,
+)
 
 MD5, OTHER = "a" * 32, "b" * 32
 # As dpkg-query -W -f='${Conffiles}' prints it, and the lines of /var/lib/ucf/hashfile.
@@ -22,16 +26,21 @@ def test_recorded_checksums():
     assert recorded_checksums("", "") == {}
 
 
+def test_files_by_mark():
+    # grep -c says nothing of a file that does not exist.
+    counts = "/etc/pgpool2/pgpool.conf:1\n/etc/pgpool2/pcp.conf:0\n"
+    assert files_by_mark(counts) == (["/etc/pgpool2/pgpool.conf"], ["/etc/pgpool2/pcp.conf"])
+    assert files_by_mark("") == ([], [])
+
+
 @pytest.mark.parametrize(
-    "md5, ours, recorded, foreign",
+    "md5sums, recorded, foreign",
     [
-        (None, False, {}, False),
-        (MD5, False, {"f": MD5}, False),
-        (MD5, False, {"f": OTHER}, True),
-        (MD5, False, {}, True),
-        (MD5, True, {"f": OTHER}, False),
-        (MD5, True, {}, False),
+        ("", {}, []),
+        (f"{MD5}  /f\n", {"/f": MD5}, []),
+        (f"{MD5}  /f\n", {"/f": OTHER}, ["/f"]),
+        (f"{MD5}  /f\n{MD5}  /g\n", {"/g": MD5}, ["/f"]),
     ],
 )
-def test_foreign_files(md5, ours, recorded, foreign):
-    assert foreign_files([{"path": "f", "md5": md5, "ours": ours}], recorded) == (["f"] if foreign else [])
+def test_foreign_files(md5sums, recorded, foreign):
+    assert foreign_files(md5sums, recorded) == foreign
