@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import time
 
@@ -57,10 +58,19 @@ def listing_problems(tarball: pathlib.Path) -> list[str]:
     return problems
 
 
+def show_dependencies(python: pathlib.Path) -> None:
+    """galaxy-importer lints offline: let it see the collections ours depends on, as the ansible package has them."""
+    have = pathlib.Path(sysconfig.get_path("purelib")) / "ansible_collections"
+    link = next(python.parent.parent.glob("lib/python*/site-packages")) / "ansible_collections"
+    link.unlink(missing_ok=True)
+    link.symlink_to(have)
+
+
 def galaxy_import(checks: Checks, tarball: pathlib.Path) -> None:
     """galaxy-importer ends well on many a complaint: its warnings and errors count here."""
     started = time.monotonic()
     python = CACHE / "venv-importer" / "bin" / "python"
+    show_dependencies(python)
     shutil.rmtree(CACHE / "importer", ignore_errors=True)
     (CACHE / "importer" / "ansible").mkdir(parents=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
