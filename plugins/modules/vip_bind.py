@@ -155,7 +155,7 @@ executed_commands:
     - ip address add 10.1.7.100/24 dev eth0 label eth0:1
 error:
   description:
-    - Why it failed, for machines. RV(error.code) is one of V(refused), V(bad_address), V(no_such_interface),
+    - Why it failed, for machines. Its C(code) is one of V(refused), V(bad_address), V(no_such_interface),
       V(ambiguous_interface), V(command_failed), V(parse_error), V(not_verified).
   returned: failure
   type: dict
