@@ -47,7 +47,7 @@ class FakePcp:
     def __init__(self, answer, *, password="secret", directory=None, drop_first=0):
         self.answer, self._password, self._drop = answer, password.encode(), drop_first
         self._directory = directory
-        self.requests, self.sessions, self.open_sessions = [], 0, 0
+        self.requests, self.sessions, self.open_sessions, self.goodbyes = [], 0, 0, 0
         self._over = threading.Event()
 
     def __enter__(self):
@@ -94,6 +94,7 @@ class FakePcp:
         kind, size = struct.unpack("!ci", _exactly(connection, 5))
         payload = _exactly(connection, size - 4)
         if kind == b"X":
+            self.goodbyes += 1
             return False
         reply = self._log_in(kind, payload) if kind in b"MR" else self._reply(kind, payload)
         if reply is SILENCE:

@@ -69,6 +69,12 @@ def test_down_and_wrong_password_are_answers(monkeypatch, capsys):
     assert result["pgpool"]["reachable"] is False and result["pgpool"]["nodes"] == []
 
 
+def test_an_empty_password_is_a_password(monkeypatch, capsys):
+    with FakePcp(Backends(), password="") as server:
+        result, _code = answer(monkeypatch, capsys, login_port=server.port, login_password="")
+    assert result["pgpool"]["reachable"] is True
+
+
 @pytest.mark.parametrize("options", [{}, {"login_password": SECRET, "login_pass_file": "/x"}])
 def test_exactly_one_password_is_needed(monkeypatch, capsys, options):
     result, code = answer(monkeypatch, capsys, **options)

@@ -18,9 +18,9 @@ from tests.unit.fake_pcp import SILENCE, Backends, FakePcp, QuickClock, error
 REJECTED = error("ERROR", "invalid degenerate backend request, node id : 1 status: [3] is not valid for failover")
 
 
-def ensured(server, state, *, node_id=1, wait_timeout=5, check_mode=False):
+def ensured(server, state, *, node_id=1, wait_timeout=5, check_mode=False, clock=None):
     login = Login(server.host, server.port, "pgpoolad", "secret")
-    pgpool = Pgpool(login, "pgpool of app-server1", 0.5, QuickClock())
+    pgpool = Pgpool(login, "pgpool of app-server1", 0.5, clock or QuickClock())
     desired = Desired(node_id, "127.0.0.1", 5433 + node_id, state)
     return attach.ensure(pgpool, desired, wait_timeout=wait_timeout, check_mode=check_mode)
 
@@ -144,11 +144,12 @@ def test_pgpool_is_believed_when_it_says_that_postgres_is_up(postgres):
         assert ensured(server, "attached")["changed"]
 
 
-def test_a_rejection_is_told_in_the_words_of_pgpool():
-    backends = Backends()
+def test_a_rejection_is_told_soon_and_in_the_words_of_pgpool():
+    backends, clock = Backends(), QuickClock()
     backends.complaint = REJECTED
     with FakePcp(backends) as server, pytest.raises(PcpRejected) as caught:
-        ensured(server, "detached")
+        ensured(server, "detached", wait_timeout=60, clock=clock)
+    assert clock.slept <= 1
     assert "is not valid for failover" in str(caught.value) and caught.value.code == "refused"
 
 
