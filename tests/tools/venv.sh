@@ -12,16 +12,19 @@ die() { printf '%s: %s\n' "$venv" "$*" >&2; exit 1; }
 
 minor_of() { "$1" -c 'import sys; print(sys.version_info.minor if sys.version_info.major == 3 else 0)' 2>/dev/null || echo 0; }
 
-find_python() {  # $PYTHON, else the first python3* of a fitting version
-  local candidate minor
-  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-    minor=$(minor_of "$candidate")
-    if ((minor >= OLDEST && minor <= NEWEST)) || [[ -n ${PYTHON:-} && $minor -ge $OLDEST ]]; then
-      echo "$candidate"
-      return
-    fi
+find_python() {  # $PYTHON, else the first python3* of a version that ansible-core knows, else a newer one
+  local candidate minor newest
+  for newest in "$NEWEST" 99; do
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+      minor=$(minor_of "$candidate")
+      if ((minor >= OLDEST && minor <= newest)); then
+        ((minor <= NEWEST)) || say "only a Python newer than 3.$NEWEST here, which ansible-test does not know" >&2
+        echo "$candidate"
+        return
+      fi
+    done
   done
-  die "needs Python 3.$OLDEST to 3.$NEWEST (ansible 12 asks for it); found $("${PYTHON:-python3}" --version 2>&1 | head -n1)." \
+  die "needs Python 3.$OLDEST or newer (ansible 12 asks for it); found $("${PYTHON:-python3}" --version 2>&1 | head -n1)." \
     "Install one (Debian 12 and 13 and Ubuntu 24.04 bring it: apt install python3 python3-venv) and run again," \
     "or name it: make PYTHON=/path/to/python3.12 ..."
 }
