@@ -172,14 +172,6 @@ def test_a_missing_value_is_named(missing):
     assert value_of("pgpool", required, variables) == [missing]
 
 
-def test_the_pgpool_with_the_address_is_restarted_last():
-    variables = cluster(2, 3)
-    printed = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "10.1.7.100", "prefixlen": 24}]}]'
-    variables["hostvars"]["app-server1"]["__pgpool_addresses"] = {"stdout": printed}
-    order = value_of("pgpool", "{{ __pgpool_restart_order }}", variables)
-    assert order == ["app-server2", "app-server3", "app-server1"]
-
-
 @pytest.mark.parametrize(
     "known, version",
     [
