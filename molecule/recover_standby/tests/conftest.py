@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "shared"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
 
 from lab_fixture import lab  # noqa: E402, F401 (the path has to be set first; pytest finds the fixture by its name)

@@ -11,8 +11,11 @@ import time
 
 import pytest
 import secret_search
-from proof import changed, dump_digest, eventually, recap
+from proof import CHECKOUT, changed, dump_digest, eventually, recap
 from writer import Writer, missing_rows
+
+from tests.awx.runner import run
+from tests.awx.test_runner import assert_recovered_as_a_job
 
 DB1, DB2 = "postgres-db1", "postgres-db2"
 
@@ -231,7 +234,16 @@ def test_two_primaries_need_a_person_who_names_one_and_stops_the_other(lab):
     same_rows_on_both(lab)
 
 
-# --- interrupted in the middle of a copy; with a pgpool down
+# --- as an AWX job; interrupted in the middle of a copy; with a pgpool down
+
+
+def test_awx_recovers_a_stopped_standby(lab, tmp_path):
+    lab.run(DB2, "systemctl stop 'postgresql@*'")
+    eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
+    job = run("playbooks/recover_standby.yml", str(CHECKOUT / "inventories" / "lab" / "hosts"), DB2, tmp_path)
+    assert_recovered_as_a_job(job, DB2)
+    assert job.artifacts["recover_standby"]["method"] == "start"
+    assert_healthy_standby(lab, DB2, DB1)
 
 
 def test_a_killed_run_leaves_the_node_out_of_the_pool_and_the_next_one_completes(lab):
