@@ -16,6 +16,7 @@ description:
     See RV(pgpool.reachable) and RV(pgpool.error).
   - What one Pgpool says is its own belief. Ask all of them, and PostgreSQL, before you act on it.
 extends_documentation_fragment:
+  - pgops.pgpool._attributes
   - pgops.pgpool._attributes.info_module
   - pgops.pgpool._pcp
 author:

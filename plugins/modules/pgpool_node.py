@@ -87,7 +87,7 @@ EXAMPLES = r"""
 RETURN = r"""
 node:
   description:
-    - The node as it was seen last, of the shape that M(pgops.pgpool.pgpool_info#module) returns.
+    - The node as it was seen last, of the shape that M(pgops.pgpool.pgpool_info) returns.
     - In check mode as it is now.
   returned: success
   type: dict
