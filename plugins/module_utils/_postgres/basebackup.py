@@ -78,6 +78,12 @@ def make_room(work, new):
     _mark(work, new, complete=False)
 
 
+def remove_leftover(new):
+    """Remove what a killed run left of a copy, when another way was found meanwhile."""
+    if marks.read_json(os.path.join(new, disk.COPY_MARK)) is not None:
+        keep.remove_tree(new)
+
+
 def check(work, observed, data):
     """A copy that is not one of this primary is never moved into place."""
     layout = work.layout._replace(data_directory=data)
@@ -145,4 +151,4 @@ def _mark(work, new, *, complete, **more):
     marks.write_json(path, content, mode=0o600)
 
 
-__all__ = ("check", "command", "copy", "make_room", "run", "swap")
+__all__ = ("check", "command", "copy", "make_room", "remove_leftover", "run", "swap")

@@ -12,6 +12,7 @@ import contextlib
 from .._errors import PgopsError
 from . import (
     basebackup,
+    disk,
     keep,
     ladder,
     lock,
@@ -97,6 +98,7 @@ class _Run:
             raise
         if decision.keeping.discard_after and outcome.place:
             keep.remove_tree(outcome.place)
+        basebackup.remove_leftover(last.disk.real_path + disk.NEW_SUFFIX)
         self.work.marks.forget()
         return report.result(
             decision=decision,
