@@ -164,11 +164,14 @@ def main() -> int:
     quick = [Stage(name, [name], QUICK_LIMIT) for name in wanted.quick]
     lab = [Stage(f"scenario-{name}", ["scenario", f"S={name}"], SCENARIO_LIMIT) for name in wanted.lab]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    interrupted = 0
     try:
         run_all(quick, lab)
+    except KeyboardInterrupt:
+        interrupted = 130
     finally:
         status = report(quick + lab)
-    return status
+    return interrupted or status
 
 
 if __name__ == "__main__":
