@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pgops.pgpool.plugins.module_utils._net import vip_fit
+from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, vip_fit
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import commands, ownership, settings
 
 
@@ -81,6 +81,11 @@ def holds_address(ip_json, address):
     return vip_fit.holds(ip_json, address)
 
 
+def arp_holders(printed):
+    """The hardware addresses that answered, from the output of arping."""
+    return list(arp.parse_holders(printed))
+
+
 def _told(function, *args):
     try:
         return function(*args)
@@ -93,6 +98,7 @@ class FilterModule:
 
     def filters(self):
         return {
+            "arp_holders": arp_holders,
             "fence_command": fence_command,
             "files_with_mark": files_with_mark,
             "files_without_mark": files_without_mark,
