@@ -30,10 +30,11 @@ quick: venv-test  ## `test` without the scenarios
 	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build
 
 units: venv-test  ## unit and structure tests (A= further pytest arguments)
-	@$(BIN)/python -m pytest tests/unit --junit-xml=$(RESULTS)/units/pytest.xml $(A)
+	@$(TOOLS)/system_tools.sh visudo=sudo
+	@$(BIN)/python -m pytest tests/unit -rs --junit-xml=$(RESULTS)/units/pytest.xml $(A)
 
 netns: venv-test  ## tests on real interfaces inside network namespaces (root, Linux)
-	@$(TOOLS)/netns_tools.sh
+	@$(TOOLS)/system_tools.sh ip=iproute2 arping=iputils-arping
 	@$(BIN)/python -m pytest tests/netns -rs --junit-xml=$(RESULTS)/netns/pytest.xml $(A)
 
 lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck

@@ -18,7 +18,7 @@ HERE = "tests/unit/test_house.py"
 # Words of the time before Pgpool-II 4.2, where Pgpool's or the kernel's own interfaces still ask for them, and
 # PostgreSQL's postmaster.
 UPSTREAM_WORDS = (
-    r"master_slave_(sub_)?mode|follow_master_command|Master(Node|Host)Name|\bMASTER\b|(?i:postmaster)|"
+    r"master_slave_(sub_)?mode|follow_master_command|Master(Node|Host)Name|\bMASTER\b|\"Master\"|(?i:postmaster)|"
     r"ip link set dev \$PORT (nomaster|up master)"
 )
 LARGEST = (("playbooks/*.yml", 90), ("roles/**/tasks/*.yml", 120), ("plugins/**/*.py", 400))
@@ -91,7 +91,8 @@ def test_host_keys_are_always_verified():
 
 
 def test_servers_are_called_primary_and_standby():
-    names = [name for name in tracked() if name not in ("COPYING", HERE)]
+    recorded = "tests/unit/fixtures/"  # answers of real servers, old ones too
+    names = [name for name in tracked() if name not in ("COPYING", HERE) and not name.startswith(recorded)]
     lines = found(r"(?i)master|slave", names)
     assert [line for line in lines if re.search(r"(?i)master|slave", re.sub(UPSTREAM_WORDS, "", line))] == []
 
