@@ -5,6 +5,7 @@ SHELL := /bin/bash
 TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
+QUICK := lint units netns sanity build
 SCENARIOS := default recover_standby
 
 # The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
@@ -24,10 +25,10 @@ demo:  ## build a four-host cluster in Docker, kill the primary under load, brin
 	@$(BIN)/python molecule/shared/demo.py
 
 test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molecule scenarios
-	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build --lab $(SCENARIOS)
+	@$(BIN)/python $(TOOLS)/stages.py --quick $(QUICK) --lab $(SCENARIOS)
 
 quick: venv-test  ## `test` without the scenarios
-	@$(BIN)/python $(TOOLS)/stages.py --quick lint units netns sanity build
+	@$(BIN)/python $(TOOLS)/stages.py --quick $(QUICK)
 
 units: venv-test  ## unit and structure tests (A= further pytest arguments)
 	@$(TOOLS)/system_tools.sh visudo=sudo
