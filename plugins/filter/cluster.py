@@ -2,8 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: cluster
+author: pgops contributors (@pgops)
+version_added: 0.1.0
+short_description: Decisions over the whole cluster
+description:
+  - The filters that the playbooks of this collection use to put answers side by side and to decide.
+  - They are private to the collection and can change at any time.
+options:
+  _input:
+    description: What the filter works on.
+    type: raw
+    required: true
+"""
+
+EXAMPLES = r"""
+# Used by the roles and playbooks of this collection; not meant to be called from outside.
+"""
+
+RETURN = r"""
+_value:
+  description: What the filter made of it.
+  type: raw
+"""
 
 from collections.abc import Mapping
 

@@ -18,6 +18,7 @@ description:
     next one.
 author: pgops contributors (@pgops)
 extends_documentation_fragment:
+  - pgops.pgpool._attributes
   - pgops.pgpool._attributes.info_module
 options:
   version:

@@ -48,6 +48,9 @@ def main() -> int:
     keep = os.environ.get("LAB_KEEP", "0") not in ("", "0")  # to look at the hosts of a failed run
     destroy = "never" if keep else "always"
     try:
+        # What an earlier, killed run noted down would make molecule believe that its hosts still exist.
+        subprocess.run([environment_bin("molecule"), "reset", "-s", name], cwd=ROOT, env=env, check=False)
+        take_down(env)
         argv = [environment_bin("molecule"), "test", "-s", name, "--destroy", destroy]
         status = subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
     finally:

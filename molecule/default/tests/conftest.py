@@ -6,7 +6,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
 
-from lab_fixture import lab  # noqa: E402, F401 (the path has to be set first; pytest finds the fixture by its name)
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab that LAB_PROJECT names."""
+    from proof import Lab  # the path has to be set first
+
+    return Lab()

@@ -15,7 +15,8 @@ from .view import UP, node_of
 def recovery_gate(view, target):
     """May ``target`` be made a standby of the primary that the view names?
 
-    Returns allowed, message, the primary's address and port, and attached: True when every pgpool that answers has it up as a standby.
+    Returns allowed, message, the primary's address and port, and attached: True when every pgpool that answers has
+    it up as a standby.
     """
     node = node_of(view, target)
     if node is None:

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Makes the first primary: initdb, then start. Either it runs at the end, or there are no data: run again.
 # (pg_createcluster would refuse, since the configuration is there already, the same as on the other database hosts.)
 set -euo pipefail

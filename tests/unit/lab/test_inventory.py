@@ -26,6 +26,9 @@ def checkout(tmp_path, monkeypatch):
     folder = tmp_path / "a checkout" / "inventories" / "lab"
     folder.mkdir(parents=True)
     shutil.copy(SCRIPT, folder)
+    shared = folder.parents[1] / "molecule" / "shared"
+    shared.mkdir(parents=True)
+    shutil.copy(SCRIPT.parents[2] / "molecule" / "shared" / "lab_inventory.py", shared)
     monkeypatch.setattr(access, "CHECKOUT", folder.parents[1])
     return folder.parents[1]
 
@@ -33,7 +36,7 @@ def checkout(tmp_path, monkeypatch):
 def ask(checkout, *words, project="demo"):
     script = checkout / "inventories" / "lab" / "hosts"
     return subprocess.run(
-        [sys.executable, str(script), *words],
+        [str(script), *words],
         env={**os.environ, "LAB_PROJECT": project},
         capture_output=True,
         text=True,

@@ -13,8 +13,8 @@ DATABASES = [{"address": "10.1.7.106", "port": 5432}, {"address": "10.1.7.107", 
 
 def test_vip_commands():
     assert commands.vip_commands(**VIP) == {
-        "up": "/usr/sbin/ip addr add 10.1.7.100/24 dev eth0 label eth0:1",
-        "down": "/usr/sbin/ip addr del 10.1.7.100/24 dev eth0",
+        "up": "/bin/ip addr add 10.1.7.100/24 dev eth0 label eth0:1",
+        "down": "/bin/ip addr del 10.1.7.100/24 dev eth0",
         "announce": "/usr/bin/arping -U 10.1.7.100 -c 2 -w 1 -I eth0",
     }
 
@@ -26,8 +26,8 @@ def test_a_long_interface_name_has_no_room_for_a_label():
 def test_a_pgpool_host_may_move_the_address_and_cut_the_connections_to_each_database():
     assert commands.pgpool_host_commands(VIP, DATABASES) == [
         *commands.vip_commands(**VIP).values(),
-        "/usr/bin/ss -K -t state established dst 10.1.7.106 dport = 5432",
-        "/usr/bin/ss -K -t state established dst 10.1.7.107 dport = 5433",
+        "/bin/ss -K -t state established dst 10.1.7.106 dport = 5432",
+        "/bin/ss -K -t state established dst 10.1.7.107 dport = 5433",
     ]
     assert len(commands.pgpool_host_commands({}, DATABASES)) == 2
 
@@ -35,9 +35,9 @@ def test_a_pgpool_host_may_move_the_address_and_cut_the_connections_to_each_data
 @pytest.mark.parametrize(
     "command, escaped",
     [
-        ("/usr/bin/ss -K dport = 5432", r"/usr/bin/ss -K dport \= 5432"),
-        ("/usr/sbin/ip addr add a label eth0:1", r"/usr/sbin/ip addr add a label eth0\:1"),
-        ("/usr/bin/systemctl kill x@15-main.service", "/usr/bin/systemctl kill x@15-main.service"),
+        ("/bin/ss -K dport = 5432", r"/bin/ss -K dport \= 5432"),
+        ("/bin/ip addr add a label eth0:1", r"/bin/ip addr add a label eth0\:1"),
+        ("/bin/systemctl kill x@15-main.service", "/bin/systemctl kill x@15-main.service"),
     ],
 )
 def test_for_sudoers(command, escaped):
