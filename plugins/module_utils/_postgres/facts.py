@@ -66,6 +66,7 @@ class Target(t.NamedTuple):
     start_time: str | None = None
     marked: bool = False  # our mark of intent names this directory
     interrupted: str = ""  # the stage at which an earlier run of ours was cut off
+    resumable: bool = False  # that run had all data in place: only settings and the start are missing
     kept_before: str = ""  # where that run had kept the old data
     missing_tools: tuple = ()
     oldest_wal: int | None = None

@@ -124,6 +124,8 @@ def judge_rewind(observed, desired):
 
 
 def _not_for_rewind(target, primary, fork):
+    if target.resumable:
+        return "the directory was rewound (or copied) already and no server has opened it since"
     if fork.relation == forks.PREFIX:
         return "there is nothing to rewind: it holds nothing that the primary lacks"
     if fork.relation != forks.DIVERGED or fork.lsn is None:

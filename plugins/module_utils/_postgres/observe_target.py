@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 
-from . import conffile, controldata, inspect, wal_tail
+from . import conffile, controldata, inspect, standby_config, wal_tail
 from . import lsn as wal
 from .facts import ABSENT, FOREIGN, PRIMARY, SILENT, STANDBY, STOPPED, Target
-from .marks import CUT_OFF, READY
+from .marks import CUT_OFF, READY, REWINDING
 from .overrides import here
 
 TOOLS = ("pg_rewind", "pg_waldump", "pg_controldata", "pg_basebackup")
+BACKUP_LABEL = "backup_label"
 SEGMENT_SIZE = 16 * 1024 * 1024
 
 
@@ -34,8 +35,8 @@ def describe(evidence, work):
     conninfo = evidence["primary_conninfo"]
     receiver = evidence["receiver"]
     streams = state == STANDBY and (receiver or {}).get("status") == "streaming"
-    stage = journal.get("stage", "")
-    copied = os.path.exists(os.path.join(folder, "backup_label"))
+    stage = _stage(journal, control, folder)
+    copied = os.path.exists(os.path.join(folder, BACKUP_LABEL))
     return Target(
         host=here(),
         data_directory=folder,
@@ -57,10 +58,19 @@ def describe(evidence, work):
         start_time=evidence["start_time"],
         marked=work.marks.intended() or bool(stage),
         interrupted=stage if stage in CUT_OFF and not streams else "",
+        resumable=stage == READY and not streams,
         kept_before=journal.get("salvage") or "",
         missing_tools=tuple(tool for tool in TOOLS if not os.access(work.layout.tool(tool), os.X_OK)),
         oldest_wal=_oldest_wal(folder, control.get("segment_size") or SEGMENT_SIZE),
     )
+
+
+def _stage(journal, control, folder):
+    """Return how far an earlier run came. pg_rewind's last acts are backup_label and this state in the control file."""
+    stage = journal.get("stage", "")
+    if stage != REWINDING or control.get("state") != "in archive recovery":
+        return stage
+    return READY if "pg_rewind" in standby_config.read_file(folder, BACKUP_LABEL) else stage
 
 
 def _state(evidence, folder):

@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from . import conffile, controldata, keep, last_look, marks, primary_work, salvage, standby_config
+from . import layout as layouts
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -32,6 +34,7 @@ def run(work, observed, decision):
         place = keep.make_place(work, observed, decision)
         kept = keep.keep(work, observed, decision, place)
     work.marks.note(marks.REWINDING, salvage=place)
+    standby_config.close(work.data_directory)
     with work.timed("rewind"):
         answer = _overwrite(work, place)
     finish(work, place)
@@ -44,6 +47,7 @@ def _overwrite(work, place):
         return _rewind(work, rehearse=False)
     except MethodFailed as exc:
         if not _NEEDS.search(exc.evidence["output"]):  # nothing was overwritten: the old directory is what it was
+            standby_config.reopen(work.data_directory)
             work.marks.forget()
             if place:
                 keep.remove_tree(place)
@@ -51,11 +55,17 @@ def _overwrite(work, place):
 
 
 def finish(work, place):
-    """Make what pg_rewind left the directory of a standby, before anything else."""
-    major = int(work.layout.version.split(".")[0])
-    standby_config.write(work.data_directory, major, work.desired)
+    """Make what pg_rewind left the directory of a standby, before a server can open it."""
+    standby_config.write(work.data_directory, _major(work), work.desired)
     standby_config.drop_slots(work.data_directory)
     work.marks.note(marks.READY, salvage=place)
+    standby_config.reopen(work.data_directory)
+
+
+def resume(work, place):
+    """Finish what a killed run of pg_rewind left complete, perhaps not yet on disk."""
+    os.sync()
+    finish(work, place)
 
 
 def expected_bytes(work):
@@ -82,6 +92,8 @@ def source(desired):
 def _rewind(work, *, rehearse):
     argv = [work.layout.tool("pg_rewind"), "--target-pgdata", work.data_directory]
     argv += ["--source-server", source(work.desired), "--progress"]
+    if _major(work) >= 13:
+        argv.append("--write-recovery-conf")  # should we not live to write it
     if rehearse:
         answer = work.runner.run([*argv, "--dry-run"], user=work.user, timeout=RECOVERY_LIMIT)
     else:
@@ -101,10 +113,14 @@ def _recover_from_crash(work):
     layout = work.layout
     argv = [layout.tool("postgres"), "--single", "-D", work.data_directory, "-c", f"config_file={layout.config_file}"]
     argv += ["-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "exit_on_error=true", "template1"]
-    with standby_config.barred(work.data_directory, int(layout.version.split(".")[0])):
+    with standby_config.barred(work.data_directory, _major(work)):
         answer = work.change(argv, long=True, user=work.user, stdin="", timeout=RECOVERY_LIMIT)
     if answer.rc != 0 or not controldata.clean(controldata.read(runner=work.runner, layout=layout)):
         raise failed("end the crash recovery", answer, kind=MethodFailed)
 
 
-__all__ = ("expected_bytes", "finish", "moved_bytes", "run", "source")
+def _major(work):
+    return layouts.major(work.layout.version)
+
+
+__all__ = ("expected_bytes", "finish", "moved_bytes", "resume", "run", "source")

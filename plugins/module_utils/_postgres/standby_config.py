@@ -35,7 +35,9 @@ REPLACED = (
     "recovery_target_action",
 )
 BARRED = "# pgops: this server must not start before it is a standby; the next run removes these lines"
-_BARS = (BARRED, "listen_addresses = ''", "unix_socket_directories = ''")
+# More than max_connections can ever be: the postmaster refuses that, a single-user server does not look.
+# (No socket to listen on would do as well, but Debian's pg_ctlcluster gives one on the command line.)
+_BARS = (BARRED, "superuser_reserved_connections = 262143")
 _NAME = re.compile(r"^\s*([A-Za-z_][\w.]*)")
 
 
@@ -70,7 +72,7 @@ def edit(text, wanted):
 
 
 def bar(text):
-    """Return the text with lines that keep a server from starting (it would have no socket); tools still work."""
+    """Return the text with lines that keep a server from starting; ``postgres --single`` and the tools still work."""
     return "\n".join(unbar(text).splitlines() + list(_BARS)) + "\n"
 
 
@@ -129,6 +131,24 @@ def barred(folder, major):
         write_file(folder, AUTO_CONF, unbar(read_file(folder, AUTO_CONF)))
 
 
+def close(folder):
+    """Bar the way to any start, by a mode that PostgreSQL refuses and its tools do not look at.
+
+    For the time of pg_rewind, which removes standby.signal. The bit gives nobody access: group write without search,
+    or where the group may read anyway, search for others (all below is closed to them).
+    """
+    mode = os.stat(folder).st_mode & 0o777
+    os.chmod(folder, mode | (0o001 if mode & 0o050 == 0o050 else 0o020))
+    marks.sync_directory(folder)
+
+
+def reopen(folder):
+    """Undo ``close``: 0750 where the group may read, else 0700."""
+    mode = os.stat(folder).st_mode & 0o777
+    os.chmod(folder, 0o750 if mode & 0o050 == 0o050 else 0o700)
+    marks.sync_directory(folder)
+
+
 def drop_slots(folder, keep=lambda name: False):
     """Remove replication slots that came with the data: nobody uses them here, and each pins WAL. Server stopped."""
     base = os.path.join(folder, "pg_replslot")
@@ -183,12 +203,14 @@ __all__ = (
     "REPLACED",
     "bar",
     "barred",
+    "close",
     "drop_slots",
     "edit",
     "mark_standby",
     "quote",
     "read_file",
     "recovery_conf",
+    "reopen",
     "settings",
     "unbar",
     "write",

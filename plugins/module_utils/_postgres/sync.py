@@ -166,6 +166,8 @@ class _Run:
 
     def _start(self, observed, decision):
         folder, target = self.work.data_directory, observed.target
+        if target.resumable:
+            rewind.resume(self.work, target.kept_before)
         standby_config.write(folder, layouts.major(self.work.layout.version), self.work.desired)
         if target.running:
             self.only_reloaded = True
