@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 
-IP = "/usr/sbin/ip"
+# /bin: there both with and without a merged /usr (a Debian 11 may have either).
+IP = "/bin/ip"
 ARPING = "/usr/bin/arping"
-SS = "/usr/bin/ss"
-SYSTEMCTL = "/usr/bin/systemctl"
+SS = "/bin/ss"
+SYSTEMCTL = "/bin/systemctl"
 SUDO = "/usr/bin/sudo -n"
 
 _WORD = re.compile(r"^[A-Za-z0-9_.:@%+/\-]+$")

@@ -183,7 +183,7 @@ def test_the_old_primary_is_fenced_without_anybody_waiting(stage):
     stage.run()
     assert time.monotonic() - began < 3
     assert stage.eventually("failover.jsonl", '"fenced"')
-    assert "sudo -n /usr/bin/systemctl kill -s SIGKILL postgresql@15-main.service" in stage.text("ssh.log")
+    assert "sudo -n /bin/systemctl kill -s SIGKILL postgresql@15-main.service" in stage.text("ssh.log")
 
 
 def test_an_old_primary_that_cannot_be_reached_is_said(stage):
@@ -196,7 +196,7 @@ def test_an_old_primary_that_cannot_be_reached_is_said(stage):
 
 @pytest.mark.parametrize("failed, old_primary", [(0, 0), (1, 0)])
 def test_connections_to_the_failed_node_are_cut_here_and_on_the_other_pgpools(stage, failed, old_primary):
-    cut = f"-n /usr/bin/ss -K -t state established dst 10.1.7.{106 + failed} dport = 5432"
+    cut = f"-n /bin/ss -K -t state established dst 10.1.7.{106 + failed} dport = 5432"
     stage.run(failed=failed, old_primary=old_primary)
     assert stage.eventually("sudo.log", cut)
     assert stage.eventually("ssh.log", f"postgres@10.1.7.105 sudo {cut}")

@@ -83,12 +83,12 @@ def test_trusted_servers_can_be_named():
 def test_a_single_pgpool_has_no_watchdog_and_systemd_binds_its_address():
     assert conf(pgpools=1)["use_watchdog"] == "off"
     unit = render("pgpool", "pgpool2.service.conf.j2", cluster(2, 1))
-    assert "ExecStartPost=-+/usr/sbin/ip addr add 10.1.7.100/24 dev eth0" in unit
+    assert "ExecStartPost=-+/bin/ip addr add 10.1.7.100/24 dev eth0" in unit
 
 
 def test_the_unit_takes_the_address_away_before_and_after():
     unit = render("pgpool", "pgpool2.service.conf.j2", cluster())
-    down = "-+/usr/sbin/ip addr del 10.1.7.100/24 dev eth0"
+    down = "-+/bin/ip addr del 10.1.7.100/24 dev eth0"
     assert f"ExecStartPre={down}" in unit
     assert f"ExecStopPost={down}" in unit
     assert "ExecStartPost" not in unit

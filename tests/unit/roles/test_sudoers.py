@@ -47,7 +47,7 @@ def test_what_failover_sh_runs_is_allowed_here_and_there():
 def test_nothing_else_is_allowed():
     variables = cluster(2)
     assert len(allowed(variables)) == 5
-    assert allowed(on_database_host(variables)) == ["/usr/bin/systemctl kill -s SIGKILL postgresql@15-main.service"]
+    assert allowed(on_database_host(variables)) == ["/bin/systemctl kill -s SIGKILL postgresql@15-main.service"]
     text = render("sudoers", "pgops.j2", variables)
     assert "*" not in text
     assert "Defaults:postgres !requiretty" in text
