@@ -157,7 +157,8 @@ class PcpSession:
         try:
             answer = self._ask(attempted, b"R", user + b"\0" + proof + b"\0")
         except PcpRejected as exc:
-            raise self._not_authenticated(exc.seen) from exc
+            error = self._not_authenticated(exc.seen)
+            raise error from exc
         if answer != b"AuthenticationOK\0":
             raise self._wire.misunderstood(attempted, f"{answer[:80]!r}")
 

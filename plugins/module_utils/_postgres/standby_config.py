@@ -71,7 +71,7 @@ def edit(text, wanted):
     return "\n".join(lines) + "\n"
 
 
-def bar(text):
+def bar_start(text):
     """Return the text with lines that keep a server from starting; ``postgres --single`` and the tools still work."""
     return "\n".join(unbar(text).splitlines() + list(_BARS)) + "\n"
 
@@ -122,7 +122,7 @@ def barred(folder, major):
     if major < FIRST_WITH_SIGNAL:
         yield
         return
-    write_file(folder, AUTO_CONF, bar(read_file(folder, AUTO_CONF)))
+    write_file(folder, AUTO_CONF, bar_start(read_file(folder, AUTO_CONF)))
     remove_file(folder, STANDBY_SIGNAL)
     try:
         yield
@@ -201,7 +201,7 @@ __all__ = (
     "AUTO_CONF",
     "BARRED",
     "REPLACED",
-    "bar",
+    "bar_start",
     "barred",
     "close",
     "drop_slots",

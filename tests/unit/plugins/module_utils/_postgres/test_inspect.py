@@ -31,6 +31,11 @@ CONTROL.update(
 PROCESS = Postmaster(4711, False, 1763860000, 5499, "/run/other", "ready")
 
 
+def fail_with(error: Exception | None):
+    if error is not None:
+        raise error
+
+
 class Session:
     major = 15
 
@@ -80,13 +85,11 @@ class Node:
 
     def connect(self, layout, **_options):
         self.asked_layout = layout
-        if self.connection_error:
-            raise self.connection_error
+        fail_with(self.connection_error)
         return Session()
 
     def collect(self, _conn):
-        if self.query_error:
-            raise self.query_error
+        fail_with(self.query_error)
         return dict(self.found, settings=dict(self.settings), control={"state": None})
 
     def inspect(self):
