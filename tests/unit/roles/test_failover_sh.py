@@ -56,9 +56,8 @@ class Stage:
     def run(self, failed=0, new_main=1, old_primary=0):
         words = [failed, f"10.1.7.{106 + failed}", 5432, "/d", new_main, "x", 0, old_primary, 5432, "/d", "y", 5432]
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "FAKES": str(self.folder)}
-        return subprocess.run(
-            ["bash", str(self.script), *map(str, words)], env=environment, capture_output=True, text=True, check=False, timeout=30
-        )
+        argv = ["bash", str(self.script), *map(str, words)]
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=30)
 
     def events(self):
         return [json.loads(line) for line in self.text("failover.jsonl").splitlines()]
