@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import ladder
+
+from tests.unit.rejoin_cases import desired, observed, primary, target
+
+MISSING = {
+    "not a running standby (primary)": (target(state="primary"), primary()),
+    "receiver is not running": (target(receiver=None), primary()),
+    "receiver is waiting": (target(receiver={"status": "waiting", "timeline": 2}), primary()),
+    "receives timeline 1": (target(receiver={"status": "streaming", "timeline": 1}), primary()),
+    "primary_conninfo is not the one": (target(conninfo=None), primary()),
+    "primary_slot_name is not set": (target(slot_name=None), primary()),
+    "no standby.signal": (target(standby_signal=False), primary()),
+    "lists no streaming sender": (target(), primary(sender={"state": "catchup"})),
+    "slot pgops_0 on the primary is not active": (target(), primary(slot={"active": False})),
+}
+
+
+def test_nothing_is_missing_on_a_healthy_standby():
+    assert ladder.missing_for_none(observed(target()), desired()) == []
+
+
+@pytest.mark.parametrize("words", MISSING)
+def test_each_part_of_the_wanted_state_is_looked_at(words):
+    node, server = MISSING[words]
+    assert words in "; ".join(ladder.missing_for_none(observed(node, server), desired()))
+
+
+WANTED = ladder.wanted_conninfo(desired())
+
+
+@pytest.mark.parametrize(
+    ("configured", "same"),
+    [
+        (WANTED, True),
+        (dict(WANTED, keepalives_idle="5"), True),  # an administrator's addition stays
+        (dict(WANTED, host="10.1.7.108"), False),
+        (dict(WANTED, password="********"), False),  # a password belongs into the pass file
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_conninfo_is_compared_by_what_is_ours(configured, same):
+    assert ladder.same_conninfo(configured, WANTED) is same
+
+
+def test_the_connection_string_never_holds_a_password():
+    assert "password" not in WANTED
+    assert WANTED["passfile"] == "/var/lib/postgresql/.pgpass"
