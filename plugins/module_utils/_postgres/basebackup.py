@@ -46,7 +46,12 @@ def copy(work, observed, new):
     data = os.path.join(new, disk.COPY_DATA)
     answer = work.change(command(work, data), long=True, user=work.user, timeout=None)
     if answer.rc != 0:
-        raise failed("copy the primary", answer, kind=MethodFailed)
+        raise failed(
+            "copy the primary",
+            answer,
+            kind=MethodFailed,
+            next_step=f"look at {work.desired.primary} and at the disk here, then run this again (the old data is there)",
+        )
     check(work, observed, data)
     _mark(work, new, complete=True, origin=disk.origin(observed.primary))
     return disk.size_of(data)

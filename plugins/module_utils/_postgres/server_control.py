@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
+import signal
 
 from .._errors import CommandFailed
 from .._ports import wait_for
@@ -42,7 +44,7 @@ def stop(work, *, may_write, leave_no_wal=False):
     if postmaster.running(work.layout):
         _pg_ctl(work, "stop", "-m", "fast", "-w", "-t", str(int(limit)), timeout=limit + 5)
     if not _quiet(work, 2.0) and may_write:
-        _pg_ctl(work, "stop", "-m", "immediate", "-w", "-t", "20", timeout=25)
+        _cut_short(work)
     if not _quiet(work, 10.0):
         raise CommandFailed(
             "stop PostgreSQL",
@@ -51,6 +53,17 @@ def stop(work, *, may_write, leave_no_wal=False):
             next_step="end the sessions or processes that hold it up, then run this again",
             evidence={"log": log_tail(work)},
         )
+
+
+def _cut_short(work):
+    """End an old primary at once; the processes of one that was killed already (they can write) one by one."""
+    if postmaster.running(work.layout):
+        _pg_ctl(work, "stop", "-m", "immediate", "-w", "-t", "20", timeout=25)
+        return
+    for pid in processes_in(work.layout):
+        work.commands.append(f"kill -KILL {pid}")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def start(work):

@@ -27,6 +27,7 @@ from . import (
 )
 from . import layout as layouts
 from .facts import STANDBY
+from .overrides import here
 from .report import Outcome
 from .work import MethodFailed, holding
 
@@ -96,6 +97,9 @@ class _Run:
         except PgopsError:
             self._leave_safe()
             raise
+        except OSError as exc:
+            self._leave_safe()
+            raise self._of_the_system(exc) from exc
         if decision.keeping.discard_after and outcome.place:
             keep.remove_tree(outcome.place)
         basebackup.remove_leftover(last.disk.real_path + disk.NEW_SUFFIX)
@@ -114,6 +118,16 @@ class _Run:
             bytes_expected=decision.bytes_expected,
         )
 
+    def _of_the_system(self, exc):
+        return PgopsError(
+            "make this host a standby",
+            server=here(),
+            seen=str(exc),
+            next_step="mend that (a full or read-only disk, rights, limits), then run this again",
+            evidence={"errno": exc.errno, "commands": self.work.commands},
+            code="system_error",
+        )
+
     def _until_verified(self, observed, decision):
         while True:
             observed, decision = self._at_rest(observed, decision)
@@ -125,11 +139,20 @@ class _Run:
                 if self.work.desired.method != rejoin.AUTO:
                     raise
                 self.failed[decision.method] = exc.seen
-                observed, _evidence = _observe(self.work)
-                decision = rejoin.plan(observed, self.work.desired, self.failed)
-                if decision.plan.refusal is not None:
-                    exc.evidence["refused"] = decision.plan.refusal.seen
-                    raise
+                observed, decision = self._next(exc)
+
+    def _next(self, exc):
+        """Plan again without the methods that failed; when none is left, the last failure is the answer."""
+        try:
+            observed, _evidence = _observe(self.work)
+        except PgopsError as second:
+            exc.evidence["then"] = str(second)
+            raise exc from second
+        decision = rejoin.plan(observed, self.work.desired, self.failed)
+        if decision.plan.refusal is not None:
+            exc.evidence["then"] = decision.plan.refusal.seen
+            raise exc
+        return observed, decision
 
     def _plan(self, observed):
         decision = rejoin.plan(observed, self.work.desired, self.failed)
