@@ -50,7 +50,7 @@ def copy(work, observed, new):
             "copy the primary",
             answer,
             kind=MethodFailed,
-            next_step=f"look at {work.desired.primary} and at the disk here, then run this again (the old data is there)",
+            next_step=f"look at {work.desired.primary} and at the disk here, then run this again; the old data is kept",
         )
     check(work, observed, data)
     _mark(work, new, complete=True, origin=disk.origin(observed.primary))

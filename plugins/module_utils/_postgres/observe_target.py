@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import conffile, controldata, inspect, standby_config, wal_tail
+from . import conffile, controldata, history, inspect, standby_config, wal_tail
 from . import lsn as wal
 from .facts import ABSENT, FOREIGN, PRIMARY, SILENT, STANDBY, STOPPED, Target
 from .marks import CUT_OFF, READY, REWINDING
@@ -33,6 +33,7 @@ def describe(evidence, work):
     state = _state(evidence, folder)
     control = evidence["control"] or {}
     conninfo = evidence["primary_conninfo"]
+    timeline = evidence["timeline"] or _control_timeline(evidence)
     receiver = evidence["receiver"]
     streams = state == STANDBY and (receiver or {}).get("status") == "streaming"
     stage = _stage(journal, control, folder)
@@ -43,9 +44,9 @@ def describe(evidence, work):
         major=evidence["major"],
         state=state,
         system_identifier=_identifier(evidence["system_identifier"], folder),
-        timeline=evidence["timeline"] or _control_timeline(evidence),
+        timeline=timeline,
         lsn=_position(evidence["lsn"] or wal.latest(control.get("checkpoint_lsn"), control.get("min_recovery_end"))),
-        history=tuple(evidence["history"]),
+        history=tuple(evidence["history"] or (history.read_local(work.layout, timeline) if timeline else ())),
         redo_lsn=_position(control.get("redo_lsn")),
         wrote_itself=_wrote_itself(control) and not copied,
         clean=control.get("state") in controldata.CLEAN_STATES,

@@ -15,8 +15,8 @@ from .._errors import Refused
 from .facts import Desired
 from .overrides import here, invalid
 
-_SLOT = re.compile(r"^[a-z0-9_]{1,63}$")
-_RATE = re.compile(r"^\d+[kM]?$")
+_SLOT = re.compile(r"^[a-z0-9_]{1,63}\Z")
+_RATE = re.compile(r"^\d+[kM]?\Z")
 
 
 def desired(parameters, layout):

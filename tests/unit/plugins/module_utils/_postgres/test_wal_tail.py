@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._ports import CommandResult
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import wal_tail
+
+from tests.unit.rejoin_cases import SEGMENT, FakeRunner, work
+
+STATS = """WAL statistics between 0/3012360 and 0/3025240:
+Type                                           N      (%)          Record size      (%)
+----                                           -      ---          -----------      ---
+Transaction/COMMIT                             {}    (100.00)                   34 (100.00)
+Transaction/ABORT                              9    (100.00)                   34 (100.00)
+Transaction/COMMIT_PREPARED                    2    (100.00)                   34 (100.00)
+"""
+END = "pg_waldump: error: error in WAL record at 0/3025240: {}\n"
+START = 0x3012360
+
+OUTPUTS = {
+    "up to the end of WAL": (
+        (1, STATS.format(5), END.format("invalid record length at 0/3025278: wanted 24, got 0")),
+        7,
+    ),
+    "no commits": ((1, "", END.format("invalid record length at 0/3025278: wanted 24, got 0")), 0),
+    "PostgreSQL 13 says fatal": (
+        (
+            1,
+            STATS.format(1),
+            END.replace("error: error", "fatal: error").format("invalid magic number 0000 in log file"),
+        ),
+        3,
+    ),
+    "up to a given end": ((0, STATS.format(1), ""), 3),
+    "nothing after it": ((1, "", "pg_waldump: error: could not find a valid record after 0/3012360\n"), 0),
+    "an error of another kind": ((1, "", "pg_waldump: error: could not open directory\n"), None),
+    "too slow": ((None, "", ""), None),
+}
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_commits(case):
+    answer, commits = OUTPUTS[case]
+    assert wal_tail.parse(CommandResult((), *answer), START, None).commits == commits
+
+
+@pytest.mark.parametrize(
+    ("message", "end"),
+    [
+        ("invalid record length at 0/3025278: wanted 24, got 0", 0x3025278),
+        ("unexpected pageaddr 0/1025000 in log segment", 0x3025241),  # an older address is no end
+        ("invalid magic number 0000 in log file", 0x3025241),
+    ],
+)
+def test_the_end_lies_past_the_last_good_record(message, end):
+    answer = CommandResult((), 1, "", END.format(message))
+    assert wal_tail.parse(answer, START, None).end_lsn == end
+
+
+def test_nothing_after_the_start_means_that_it_ends_there():
+    answer = CommandResult((), 1, "", "pg_waldump: error: could not find a valid record after 0/3012360\n")
+    assert wal_tail.parse(answer, START, None).end_lsn == START
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    monkeypatch.setattr(wal_tail.os, "access", lambda _path, _mode: True)
+
+    def build(answer):
+        run = work(tmp_path, FakeRunner(pg_waldump=answer))
+        (tmp_path / "main" / "pg_wal").mkdir(exist_ok=True)
+        return run
+
+    return build
+
+
+def read(run, spans):
+    return wal_tail.read(runner=run.runner, layout=run.layout, spans=spans, segment_size=SEGMENT)
+
+
+def test_the_question_to_pg_waldump(node):
+    run = node((0, "", ""))
+    read(run, [(2, START, 0x3025240)])
+    words = " ".join(run.runner.calls[0])
+    assert words.endswith("main/pg_wal -t 2 -s 0/3012360 -r Transaction --stats=record -e 0/3025240")
+
+
+def test_commits_of_all_timelines_count(node):
+    run = node((0, STATS.format(1), ""))
+    assert read(run, [(1, START, START + 9), (2, START + 9, START + 99)]).commits == 6
+
+
+def test_one_unknown_stretch_makes_the_number_unknown(node):
+    run = node(lambda words: (1, "", "pg_waldump: error: broken\n") if "1" in words else (0, STATS.format(1), ""))
+    tail = read(run, [(1, START, START + 9), (2, START + 9, START + 99)])
+    assert tail.commits is None
+    assert "broken" in tail.note
+
+
+NO_FILE = 'pg_waldump: error: could not find file "0000000100000000000000{:02X}": No such file or directory\n'
+
+
+def test_wal_that_ends_with_its_last_file_is_read_up_to_there(node):
+    run = node(lambda words: (0, STATS.format(1), "") if "-e" in words else (1, "", NO_FILE.format(4)))
+    tail = read(run, [(1, 3 * SEGMENT + 40, None)])
+    assert (tail.end_lsn, tail.commits) == (4 * SEGMENT, 3)
+
+
+@pytest.mark.parametrize(("previous", "commits"), [(True, 0), (False, None)])
+def test_a_fork_at_a_file_boundary(node, tmp_path, previous, commits):
+    run = node((1, "", NO_FILE.format(4)))
+    if previous:
+        (tmp_path / "main" / "pg_wal" / "000000010000000000000003").write_text("")
+    assert read(run, [(1, 4 * SEGMENT, None)]).commits == commits
+
+
+def test_wal_that_was_removed_is_said_to_be_gone(node):
+    tail = read(node((1, "", NO_FILE.format(4))), [(1, 4 * SEGMENT + 40, None)])
+    assert (tail.end_lsn, tail.commits) == (None, None)
+    assert "not there any more" in tail.note
+
+
+def test_without_the_tool_nothing_is_known(tmp_path):
+    assert "not installed" in read(work(tmp_path), [(1, START, None)]).note
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["00000001000000000000000A", "000000020000000000000009", "00000002.history", "archive_status"], 9 * SEGMENT),
+        (["000000010000000100000000"], 1 << 32),
+        (["00000001000000000000000A.partial"], None),
+        ([], None),
+    ],
+)
+def test_the_oldest_wal(names, expected):
+    assert wal_tail.oldest(names, SEGMENT) == expected
