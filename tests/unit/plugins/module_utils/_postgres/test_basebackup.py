@@ -180,6 +180,25 @@ def test_what_a_killed_run_left_is_replaced(node):
     assert "main.pgops-new" not in node.names()
 
 
+def test_killed_between_the_renames_the_next_run_knows_where_all_is(node, monkeypatch):
+    node.fill()
+    rename = os.rename
+
+    def second_fails(source, target):
+        if source.endswith("pgops-new/data"):
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(basebackup.os, "rename", second_fails)
+    with pytest.raises(KeyboardInterrupt):
+        node.run(old_primary(page_safe=False), Tail(FORK + 9, 1))
+    journal = node.job.marks.journal()
+    assert not node.data.exists()
+    assert journal["stage"] == "swapping"
+    assert os.path.exists(os.path.join(journal["salvage"], "data", "old"))
+    assert disk.finished_copy(str(node.data), IDLE)
+
+
 def test_a_strangers_directory_in_the_way_stays(node):
     node.fill()
     (node.folder / "main.pgops-new").mkdir()

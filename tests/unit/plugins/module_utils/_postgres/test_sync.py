@@ -154,8 +154,9 @@ def test_a_start_that_does_not_stream_falls_too(stage):
 
 
 def test_a_named_method_does_not_fall(stage):
-    with pytest.raises(MethodFailed, match="no luck"):
+    with pytest.raises(MethodFailed, match="no luck") as failed:
         stage.play(DIVERGED, broken={"rewind": luckless()}, method="rewind")
+    assert failed.value.evidence == {}, "nothing else was planned"
     assert "basebackup" not in stage.events
     assert stage.events[-1] == ("stop", True)
 
