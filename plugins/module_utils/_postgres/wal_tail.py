@@ -19,7 +19,6 @@ _LAST_RECORD = re.compile(r"error in WAL record at ([0-9A-F]+/[0-9A-F]+): (.*)")
 _BETWEEN = re.compile(r"^WAL statistics between \S+ and ([0-9A-F]+/[0-9A-F]+):", re.MULTILINE)
 _POSITION = re.compile(r"\b[0-9A-F]+/[0-9A-F]+\b")
 _NOTHING_AFTER = "could not find a valid record after"
-_NO_FILE = re.compile(r'could not find file "([0-9A-F]{24})"')
 LIMIT = 900.0
 
 
@@ -39,23 +38,31 @@ def read(*, runner, layout, spans, segment_size):
 
 
 def _read_span(runner, layout, span, segment_size):
+    """pg_waldump waits five seconds for a file that is missing, so it is never sent past the last one."""
     timeline, start, end = span
-    answer = _dump(runner, layout, timeline, start, end)
-    missing = _NO_FILE.search(answer.stderr)
-    if missing is None:
-        return parse(answer, start, end)
-    boundary = _segment_start(missing.group(1), segment_size)
+    boundary = _end_of_files(layout, timeline, start, segment_size)
     if boundary <= start:
-        return _before(runner, layout, timeline, start, segment_size)
-    tail = parse(_dump(runner, layout, timeline, start, boundary), start, boundary)
-    return tail._replace(end_lsn=boundary if tail.commits is not None else None)
+        return _before(layout, timeline, start, segment_size)
+    end = boundary if end is None else min(end, boundary)
+    return parse(_dump(runner, layout, timeline, start, end), start, end)
+
+
+def _end_of_files(layout, timeline, start, segment_size):
+    """Return where the WAL files that are there without a gap end, from the one of ``start`` on."""
+    position = start // segment_size * segment_size
+    while os.path.exists(_file(layout, timeline, position, segment_size)):
+        position += segment_size
+    return position
+
+
+def _file(layout, timeline, position, segment_size):
+    name = wal.wal_file_name(timeline, position, segment_size)
+    return os.path.join(layout.data_directory, "pg_wal", name)
 
 
 def _dump(runner, layout, timeline, start, end):
     argv = [layout.tool("pg_waldump"), "-p", os.path.join(layout.data_directory, "pg_wal"), "-t", str(timeline)]
-    argv += ["-s", wal.render(start), "-r", "Transaction", "--stats=record"]
-    if end is not None:
-        argv += ["-e", wal.render(end)]
+    argv += ["-s", wal.render(start), "-e", wal.render(end), "-r", "Transaction", "--stats=record"]
     return runner.run(argv, user=layout.postgres_user, timeout=LIMIT)
 
 
@@ -75,18 +82,16 @@ def parse(answer, start, end):
 def _end(answer, last, start, end):
     """The error tells the start of the last good record and, mostly, where the next one should have been."""
     if last is None:
-        return end if end is not None else start
+        return end
     record = wal.parse(last.group(1))
     told = [wal.parse(text) for text in _POSITION.findall(last.group(2))]
     between = [wal.parse(text) for text in _BETWEEN.findall(answer.stdout)]
     return max([record + 1] + [position for position in told + between if record < position])
 
 
-def _before(runner, layout, timeline, start, segment_size):
+def _before(layout, timeline, start, segment_size):
     """The file that would hold ``start`` is missing: the WAL ends right there, or it was removed."""
-    previous = wal.wal_file_name(timeline, start - 1, segment_size)
-    at_boundary = start % segment_size == 0
-    if at_boundary and os.path.exists(os.path.join(layout.data_directory, "pg_wal", previous)):
+    if start % segment_size == 0 and os.path.exists(_file(layout, timeline, start - 1, segment_size)):
         return Tail(start, 0)
     return Tail(note=f"the WAL at {wal.render(start)} is not there any more")
 

@@ -67,11 +67,16 @@ def test_nothing_after_the_start_means_that_it_ends_there():
 
 @pytest.fixture
 def node(tmp_path, monkeypatch):
+    """A node with WAL files of timeline 1 (and the first of timeline 2), whose pg_waldump gives this answer."""
     monkeypatch.setattr(wal_tail.os, "access", lambda _path, _mode: True)
 
-    def build(answer):
+    def build(answer, files=(3, 4)):
         run = work(tmp_path, FakeRunner(pg_waldump=answer))
-        (tmp_path / "main" / "pg_wal").mkdir(exist_ok=True)
+        folder = tmp_path / "main" / "pg_wal"
+        folder.mkdir(exist_ok=True)
+        for number in files:
+            folder.joinpath(f"0000000100000000000000{number:02X}").write_text("")
+        folder.joinpath("000000020000000000000003").write_text("")
         return run
 
     return build
@@ -81,11 +86,20 @@ def read(run, spans):
     return wal_tail.read(runner=run.runner, layout=run.layout, spans=spans, segment_size=SEGMENT)
 
 
-def test_the_question_to_pg_waldump(node):
+@pytest.mark.parametrize(
+    ("timeline", "end", "asked"),
+    [
+        (1, None, "0/5000000"),  # never past the last file: pg_waldump would wait five seconds for the next
+        (1, 9 * SEGMENT, "0/5000000"),
+        (1, 0x3025240, "0/3025240"),
+        (2, None, "0/4000000"),
+    ],
+)
+def test_the_question_to_pg_waldump(node, timeline, end, asked):
     run = node((0, "", ""))
-    read(run, [(2, START, 0x3025240)])
+    read(run, [(timeline, START, end)])
     words = " ".join(run.runner.calls[0])
-    assert words.endswith("main/pg_wal -t 2 -s 0/3012360 -r Transaction --stats=record -e 0/3025240")
+    assert words.endswith(f"main/pg_wal -t {timeline} -s 0/3012360 -e {asked} -r Transaction --stats=record")
 
 
 def test_commits_of_all_timelines_count(node):
@@ -100,25 +114,25 @@ def test_one_unknown_stretch_makes_the_number_unknown(node):
     assert "broken" in tail.note
 
 
-NO_FILE = 'pg_waldump: error: could not find file "0000000100000000000000{:02X}": No such file or directory\n'
+def test_wal_that_fills_its_last_file_ends_there(node):
+    tail = read(node((0, STATS.format(1), "")), [(1, 3 * SEGMENT + 40, None)])
+    assert (tail.end_lsn, tail.commits) == (5 * SEGMENT, 3)
 
 
-def test_wal_that_ends_with_its_last_file_is_read_up_to_there(node):
-    run = node(lambda words: (0, STATS.format(1), "") if "-e" in words else (1, "", NO_FILE.format(4)))
-    tail = read(run, [(1, 3 * SEGMENT + 40, None)])
-    assert (tail.end_lsn, tail.commits) == (4 * SEGMENT, 3)
+def test_wal_behind_a_gap_is_not_reached(node):
+    tail = read(node((0, "", ""), files=(3, 5)), [(1, 3 * SEGMENT + 40, None)])
+    assert tail.end_lsn == 4 * SEGMENT
 
 
-@pytest.mark.parametrize(("previous", "commits"), [(True, 0), (False, None)])
-def test_a_fork_at_a_file_boundary(node, tmp_path, previous, commits):
-    run = node((1, "", NO_FILE.format(4)))
-    if previous:
-        (tmp_path / "main" / "pg_wal" / "000000010000000000000003").write_text("")
+@pytest.mark.parametrize(("files", "commits"), [((3,), 0), ((2,), None)])
+def test_a_fork_at_a_file_boundary(node, files, commits):
+    run = node((1, "", "not asked"), files=files)
     assert read(run, [(1, 4 * SEGMENT, None)]).commits == commits
+    assert run.runner.calls == []
 
 
 def test_wal_that_was_removed_is_said_to_be_gone(node):
-    tail = read(node((1, "", NO_FILE.format(4))), [(1, 4 * SEGMENT + 40, None)])
+    tail = read(node((0, "", ""), files=(7,)), [(1, 4 * SEGMENT + 40, None)])
     assert (tail.end_lsn, tail.commits) == (None, None)
     assert "not there any more" in tail.note
 
