@@ -53,7 +53,7 @@ def playbook(lab, *words):
     say(f"$ cd playbooks && LAB_PROJECT={lab.project} {' '.join(command)}", 1)
     command[0] = str(Path(sys.executable).parent / command[0])
     environment = {k: v for k, v in lab.environment.items() if k == "ANSIBLE_NOCOLOR" or not k.startswith("ANSIBLE_")}
-    environment["ANSIBLE_SHOW_CUSTOM_STATS"] = "1"
+    environment.update(ANSIBLE_SHOW_CUSTOM_STATS="1", ANSIBLE_CALLBACK_RESULT_FORMAT="json")
     began = time.monotonic()
     lines = []
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

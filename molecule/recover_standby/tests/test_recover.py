@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import time
@@ -113,6 +114,11 @@ def test_a_healthy_standby_is_left_alone(lab):
 
 def test_a_killed_primary_is_replaced_and_no_acknowledged_row_is_lost(lab, writer):
     eventually(lambda: len(writer.acknowledged) > 40)
+    # What a client is told after the WAL sender has died is the dangerous row: here there are some, not one by luck.
+    sender = lab.sql(DB1, "SELECT pid FROM pg_stat_replication")[0][0]
+    lab.run(DB1, f"kill -STOP {sender}")
+    unsent = len(writer.acknowledged)
+    eventually(lambda: len(writer.acknowledged) > unsent + 5)
     killed = time.monotonic()
     kill_postmaster(lab, DB1)
     eventually(lambda: is_primary(lab, DB2), timeout=60)
@@ -121,6 +127,15 @@ def test_a_killed_primary_is_replaced_and_no_acknowledged_row_is_lost(lab, write
     with connection.cursor() as cursor:
         assert missing_rows(cursor, writer) == []
     connection.close()
+
+
+def test_the_event_record_says_what_was_done(lab):
+    lines = lab.run("app-server1", "cat /var/log/pgops/failover.jsonl; true")
+    lines += lab.run("app-server2", "cat /var/log/pgops/failover.jsonl; true")
+    events = [json.loads(line) for line in lines.splitlines()]
+    event = next(e for e in events if e["event"] == "failover" and e["result"] == "promoted")
+    assert (event["old_primary_id"], event["new_primary_id"]) == (0, 1)
+    assert event["wal_tail"].startswith("taken: WAL from")
 
 
 def test_every_pgpool_has_it_down(lab):

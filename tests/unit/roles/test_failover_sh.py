@@ -243,7 +243,7 @@ def test_words_from_servers_do_not_break_the_event(stage):
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-@pytest.mark.parametrize("template", ["failover.sh.j2", "record.sh.j2"])
+@pytest.mark.parametrize("template", ["failover.sh.j2", "record.sh.j2", "take_wal_tail.sh.j2"])
 def test_shellcheck_has_nothing_to_say(template):
     text = render("pgpool", template, cluster(3))
     done = subprocess.run(["shellcheck", "-"], input=text, capture_output=True, text=True, check=False, timeout=60)
