@@ -20,6 +20,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
+demo: export LAB_IMAGE ?= packages
 demo:  ## build a four-host cluster in Docker, kill the primary under load, bring it back
 	@$(MAKE) --no-print-directory -j2 venv image
 	@$(BIN)/python molecule/shared/demo.py
