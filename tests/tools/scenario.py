@@ -22,7 +22,7 @@ def environment(name: str, results: str) -> dict[str, str]:
     env = dict(os.environ)
     env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
     env.setdefault("LAB_SUBNET", SUBNET)
-    env.setdefault("LAB_IMAGE", "bare" if name == "default" else "packages")  # the first deployment installs them itself
+    env.setdefault("LAB_IMAGE", "bare" if name == "default" else "packages")  # a first deployment installs them
     env["PYTEST_ADDOPTS"] = (
         f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
     )
