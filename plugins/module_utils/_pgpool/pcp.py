@@ -155,10 +155,11 @@ class PcpSession:
             raise self._wire.misunderstood(attempted, f"a salt of {len(salt)} bytes")
         proof = _md5(_md5(_md5(password) + user) + salt)
         try:
-            answer = self._ask(attempted, b"R", user + b"\0" + proof + b"\0")
+            answer, rejection = self._ask(attempted, b"R", user + b"\0" + proof + b"\0"), None
         except PcpRejected as exc:
-            error = self._not_authenticated(exc.seen)
-            raise error from exc
+            answer, rejection = None, exc.seen
+        if rejection is not None:
+            raise self._not_authenticated(rejection)
         if answer != b"AuthenticationOK\0":
             raise self._wire.misunderstood(attempted, f"{answer[:80]!r}")
 
