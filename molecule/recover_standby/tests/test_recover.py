@@ -287,6 +287,10 @@ def test_it_works_while_a_pgpool_is_down_and_names_it(lab):
         assert "app-server2" in done.stdout.split("Not asked", 1)[1]
         assert lab.in_recovery(DB2) is True
         assert lab.pool_nodes("app-server1")[1][1] in ("up", "waiting")
+        checked = lab.playbook("check_cluster.yml", check=False)
+        assert checked.returncode == 2
+        assert "verdict: degraded" in checked.stdout
+        assert "[warning] app-server2: does not answer" in checked.stdout
     finally:
         lab.fault("start", "app-server2")
     eventually(lambda: lab.pool_nodes("app-server2")[1][1] in ("up", "waiting"), timeout=60)
