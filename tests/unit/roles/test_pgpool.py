@@ -147,11 +147,13 @@ def test_extra_settings_come_last_and_win():
     assert conf(pgpool_extra_settings={"log_connections": True})["log_connections"] == "on"
 
 
-def test_pool_hba_asks_everybody_for_a_password():
-    lines = render("pgpool", "pool_hba.conf.j2", cluster(pgops_cluster_network=["10.1.7.0/24", "10.1.8.0/24"]))
+@pytest.mark.parametrize(("ssl", "kind"), [(True, "hostssl"), (False, "host")])
+def test_pool_hba_asks_everybody_for_a_password_and_for_tls_where_it_is_on(ssl, kind):
+    networks = ["10.1.7.0/24", "10.1.8.0/24"]
+    lines = render("pgpool", "pool_hba.conf.j2", cluster(pgops_cluster_network=networks, pgops_ssl=ssl))
     rules = [line.split() for line in lines.splitlines() if line and not line.startswith("#")]
     assert {rule[-1] for rule in rules} == {"scram-sha-256"}
-    assert ["host", "all", "all", "10.1.8.0/24", "scram-sha-256"] in rules
+    assert [kind, "all", "all", "10.1.8.0/24", "scram-sha-256"] in rules
 
 
 def test_pcp_conf_and_its_password_file():
