@@ -99,7 +99,7 @@ def test_without_a_lab_one_sentence_says_so(checkout):
     assert "The lab 'nolab' is not up" in done.stderr
 
 
-def test_ansible_finds_no_host_when_there_is_no_lab(checkout):
+def test_ansible_ends_with_an_error_when_there_is_no_lab(checkout):
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "ansible-inventory"),
@@ -107,12 +107,14 @@ def test_ansible_finds_no_host_when_there_is_no_lab(checkout):
             str(checkout / "inventories/lab/hosts"),
             "--graph",
         ],
+        cwd=SCRIPT.parents[2],  # the root's ansible.cfg asks for it
         env={**os.environ, "LAB_PROJECT": "nolab"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["@all:", "|--@ungrouped:"]
+    assert done.returncode != 0
+    assert "The lab 'nolab' is not up" in done.stderr.replace("\n", " ")
 
 
 def test_known_hosts_has_address_and_name():
