@@ -262,6 +262,38 @@ salvage:
     wal_bytes_past_fork:
       description: Bytes of WAL after the fork.
       type: int
+lost:
+  description:
+    - What this node had written that the primary does not have, read from its own WAL before anything was overwritten.
+    - Null when there was nothing, in check mode, and where C(pg_waldump) is missing.
+  returned: success
+  type: dict
+  contains:
+    commits:
+      description: Transactions committed after the fork.
+      type: int
+    first_commit:
+      description: When the first of them was committed, as the server wrote it.
+      type: str
+    last_commit:
+      description: When the last of them was committed.
+      type: str
+    tables:
+      description:
+        - The tables that were written to after the fork, the busiest first, at most 50. Rows of transactions that were
+          not committed count too.
+        - C(name) is null for a table that the primary does not have.
+      type: list
+      elements: dict
+    tables_not_listed:
+      description: How many more tables there were.
+      type: int
+    system_changes:
+      description: Changes of the system's own tables, as by C(CREATE) or C(ALTER).
+      type: int
+    complete:
+      description: Whether all of the WAL was read within the time for it.
+      type: bool
 salvages_removed:
   description: Older salvages of this data directory that were removed, beyond O(salvage_keep).
   returned: success

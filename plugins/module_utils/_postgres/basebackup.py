@@ -29,6 +29,7 @@ def copy(work, observed, data):
             kind=MethodFailed,
             next_step=f"look at {work.desired.primary} and at the disk here, then run this again; the old data is kept",
         )
+    _settle_inside(observed, data)
     return disk.size_of(data) + sum(disk.size_of(staging.part_data(part)) for part in observed.disk.parts if part.new)
 
 
@@ -49,9 +50,22 @@ def _mappings(work, observed, data):
         yield f"--waldir={staging.part_data(parts['pg_wal'])}"
     for space in observed.primary.tablespaces:
         part = parts.get(f"pg_tblspc/{space.oid}")
-        inside = os.path.join(data, os.path.relpath(space.location, observed.primary.data_directory))
-        target = inside if part is None else staging.part_data(part)
+        target = _aside(data, space) if part is None else staging.part_data(part)
         yield f"--tablespace-mapping={_escaped(space.location)}={_escaped(target)}"
+
+
+def _aside(data, space):
+    """A tablespace inside the data directory: pg_basebackup makes its directory itself, and then finds it in the way."""
+    return os.path.join(os.path.dirname(data), f"inside-{space.oid}")
+
+
+def _settle_inside(observed, data):
+    for space in observed.primary.tablespaces:
+        if os.path.isdir(_aside(data, space)):
+            place = os.path.join(data, os.path.relpath(space.location, observed.primary.data_directory))
+            if os.path.isdir(place):
+                os.rmdir(place)
+            os.rename(_aside(data, space), place)
 
 
 def _escaped(path):

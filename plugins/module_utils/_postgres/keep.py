@@ -132,6 +132,7 @@ def write_manifest(work, place, observed, decision, *, complete):
         "fork_timeline": fork.timeline,
         "commits_past_fork": diverged.get("commits_past_fork"),
         "wal_bytes_past_fork": diverged.get("wal_bytes_past_fork"),
+        "lost": observed.lost,
         "method": decision.method,
         "primary": work.desired.primary,
         "control": control_digest(observed.disk.real_path),
@@ -141,6 +142,17 @@ def write_manifest(work, place, observed, decision, *, complete):
     path = os.path.join(place, MANIFEST)
     marks.write_json(path, content, mode=0o600)
     give(path, work.user)
+
+
+def name_tables(place, named):
+    """Put the report with the names of its tables into the manifest."""
+    path = os.path.join(place, MANIFEST)
+    manifest = marks.read_json(path)
+    if manifest is not None:
+        owner = os.stat(path)
+        marks.write_json(path, dict(manifest, lost=named), mode=0o600)
+        if os.geteuid() == 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _keep_wal(work, observed, place):
@@ -224,6 +236,7 @@ __all__ = (
     "control_digest",
     "keep",
     "make_place",
+    "name_tables",
     "prune",
     "remove_unfinished",
     "write_manifest",

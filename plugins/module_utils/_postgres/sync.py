@@ -16,6 +16,7 @@ from . import (
     keep,
     ladder,
     lock,
+    lost,
     observe,
     primary_work,
     rejoin,
@@ -83,7 +84,7 @@ class _Run:
     def __init__(self, work, begun):
         self.work, self.begun = work, begun
         self.failed = {}
-        self.apart = None
+        self.apart, self.lost = None, None
         self.touched = False
         self.only_reloaded = False
 
@@ -108,6 +109,10 @@ class _Run:
             removed = keep.prune(
                 last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
             )
+            if self.lost:
+                self.lost = lost.name_tables(self.work, self.lost)
+                if outcome.place:
+                    keep.name_tables(outcome.place, self.lost)
         self.work.marks.forget()
         return report.result(
             decision=decision,
@@ -115,7 +120,7 @@ class _Run:
             last=last,
             evidence=evidence,
             after=after,
-            outcome=outcome._replace(removed=tuple(removed)),
+            outcome=outcome._replace(removed=tuple(removed), lost=self.lost),
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
@@ -187,10 +192,19 @@ class _Run:
         self.touched = True
         if decision.method == ladder.START:
             return self._start(observed, decision)
+        observed = observed._replace(lost=self._lost(observed))
         method = {ladder.REWIND: rewind, ladder.DELTA: delta, ladder.BASEBACKUP: basebackup}[decision.method]
         outcome = Outcome(*method.run(self.work, observed, decision))
         server_control.start(self.work)
         return outcome
+
+    def _lost(self, observed):
+        """Read what is about to be overwritten and exists nowhere else; once in a run."""
+        if self.apart and self.lost is None and self.apart["commits_past_fork"] != 0 and observed.target.exists:
+            spans = observe.spans(observed, None)
+            with self.work.timed("report"):
+                self.lost = lost.read(self.work, spans, observed.primary.settings["segment_size"])
+        return self.lost
 
     def _start(self, observed, decision):
         folder, target = self.work.data_directory, observed.target

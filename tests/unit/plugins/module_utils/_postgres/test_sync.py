@@ -45,6 +45,8 @@ class Stage:
             (sync.basebackup, "run", lambda *_a: self.method("basebackup")),
             (sync.staging, "unpark", lambda _d: bool(self.parked and self.parked.pop())),
             (sync.staging, "clear", lambda _d: self.events.append("clear")),
+            (sync.lost, "read", lambda *_a: self.events.append("lost") or {"commits": 3, "tables": []}),
+            (sync.lost, "name_tables", lambda _w, report: dict(report, named=True)),
             (sync.keep, "prune", lambda *a, **k: self.events.append(("prune", a[2])) or ["/older"]),
             (sync.standby_config, "write", lambda *_a: self.events.append("settings")),
             (sync.standby_config, "mark_standby", lambda *_a: self.events.append("mark")),
@@ -247,7 +249,7 @@ def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
         "diverged", "salvage", "observed", "postgres", "executed_commands", "diff",
-        "salvages_removed",
+        "salvages_removed", "lost",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
     assert set(stage.play(DIVERGED)) == keys
