@@ -296,6 +296,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRu
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import overrides, sync, sync_options
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.layout import discover
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.marks import Marks
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.progress import Progress
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.rejoin import METHODS
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import Work
 
@@ -338,8 +339,12 @@ def synchronise(module, runner=None, clock=None):
         marks=Marks(layout),
         commands=[],
         timings={},
+        progress=Progress.of(layout),
     )
-    return sync.run(work, check_mode=module.check_mode)
+    try:
+        return sync.run(work, check_mode=module.check_mode)
+    finally:
+        work.progress.remove()
 
 
 def main():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from .._errors import PgopsError, Refused
-from . import conffile, controldata, disk, keep, last_look, marks, primary_work, salvage, standby_config
+from . import conffile, controldata, disk, keep, last_look, marks, primary_work, progress, salvage, standby_config
 from . import layout as layouts
 from .ladder import wanted_conninfo
 from .overrides import here
@@ -44,7 +44,8 @@ def copy(work, observed, new):
     make_room(work, new)
     primary_work.wait_slot_free(work)
     data = os.path.join(new, disk.COPY_DATA)
-    answer = work.change(command(work, data), long=True, user=work.user, timeout=None)
+    watch = work.meter("copy the primary", progress.pg_basebackup)
+    answer = work.change(command(work, data), long=True, user=work.user, timeout=None, watch=watch)
     if answer.rc != 0:
         raise failed(
             "copy the primary",
@@ -62,7 +63,7 @@ def command(work, data):
     desired = work.desired
     keywords = dict(wanted_conninfo(desired), application_name="pgops_basebackup")
     argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
-    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password"]
+    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     return argv + (["--max-rate", desired.max_rate] if desired.max_rate else [])
 
 

@@ -93,18 +93,18 @@ def keep_wal(work, observed, place):
     os.mkdir(os.path.join(place, "global"), 0o700)
     give(os.path.join(place, "global"), work.user)
     _copy(work, os.path.join(source, "global", "pg_control"), os.path.join(place, "global", "pg_control"))
-    _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), os.path.join(place, "pg_wal"))
+    _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), os.path.join(place, "pg_wal"), observed.disk.wal_bytes)
     return size_of(place)
 
 
 def keep_copy(work, observed, place):
     """Copy everything, so that the copy starts as the server that this was: without the marks of a standby."""
     source, target = observed.disk.real_path, os.path.join(place, COPY_DATA)
-    _copy(work, source, target)
+    _copy(work, source, target, observed.disk.data_bytes)
     linked = os.path.join(target, "pg_wal")
     if os.path.islink(linked):
         os.unlink(linked)
-        _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), linked)
+        _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), linked, observed.disk.wal_bytes)
     clear_standby_marks(target, wrote_itself=observed.target.wrote_itself)
     return size_of(target)
 
@@ -140,9 +140,9 @@ def give(path, user):
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
-def _copy(work, source, target):
+def _copy(work, source, target, total=None):
     argv = ["cp", "-a", "--reflink=auto", source, target]
-    answer = work.change(argv, long=True, timeout=COPY_LIMIT)
+    answer = work.change(argv, long=True, timeout=COPY_LIMIT, watch=work.meter("keep the old data", total=total))
     if answer.rc != 0:
         raise failed(
             "keep the old data",

@@ -17,6 +17,7 @@ from .facts import Desired
 from .layout import Layout
 from .marks import Marks
 from .overrides import here
+from .progress import Meter, Progress, is_progress
 
 
 class MethodFailed(PgopsError):
@@ -36,6 +37,7 @@ class Work(t.NamedTuple):
     marks: Marks
     commands: list
     timings: dict
+    progress: Progress = Progress()
 
     @property
     def data_directory(self):
@@ -59,6 +61,13 @@ class Work(t.NamedTuple):
         self.commands.append(" ".join(str(word) for word in argv))
         return (self.jobs if long else self.runner).run(argv, **options)
 
+    def meter(self, step, parser=None, *, total=None):
+        """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
+
+        Without a parser of its lines the kernel is asked how much it has written; then it needs a ``total``.
+        """
+        return Meter(self.progress, self.clock, step, parser, total=total)
+
     def must_change(self, attempted, argv, **options):
         """Like ``change``, but anything except success is an error."""
         answer = self.change(argv, **options)
@@ -81,8 +90,9 @@ def failed(attempted, answer: CommandResult, *, kind=CommandFailed, next_step=No
 
 
 def last_lines(text, *, count=3):
-    """Return the last lines that say something (tools print the cause at the end)."""
+    """Return the last lines that say something (tools print the cause at the end, among their progress)."""
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line for line in lines if not is_progress(line)] or lines
     return " / ".join(lines[-count:])[-2000:]
 
 
