@@ -17,7 +17,7 @@ COMMAND = f"/bin/sh -c 'cat {RUN_DIRECTORY}/progress-*.json 2>/dev/null'"
 
 FIRST_READ = 1.5
 READ_EVERY = 3.0
-SAY_EVERY = 8.5  # a promise of 10 seconds has to bear a slow answer
+SAY_EVERY = 8.0  # a promise of 10 seconds has to bear a slow answer
 APART = 5.0  # a new step is told sooner, but not at once after another line
 WORTH_IT = 2.5  # what is over before is not told at all
 
@@ -36,8 +36,10 @@ class Listener:
         """Return the seconds until the next look."""
         if self._known is None:
             return FIRST_READ
-        due = READ_EVERY if self._at is None else self._at + SAY_EVERY - now
-        return min(READ_EVERY, max(due, 0.5))
+        if self._at is None:
+            return READ_EVERY
+        due = max(self._at + SAY_EVERY - now, 0.5)
+        return due if due < READ_EVERY * 1.5 else READ_EVERY  # a look just before it is due would only put it off
 
     def hear(self, text, now):
         """Take what the files hold now; return the entry to tell about, or None."""
