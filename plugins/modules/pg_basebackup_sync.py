@@ -20,6 +20,8 @@ description:
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.
+  - A long copy is reported while it runs, at least every 10 seconds, with bytes done and expected, rate and time left;
+    on the host in C(/run/pgops/progress-VERSION-CLUSTER.json). Not with C(no_log) or C(async).
   - Talks to the primary over libpq only, as O(replication_user). That role needs C(REPLICATION) and
     C(pg_monitor), for V(rewind) also C(EXECUTE) on C(pg_ls_dir), C(pg_stat_file) and C(pg_read_binary_file), and
     C(pg_checkpoint) (PostgreSQL 15 and later) or C(EXECUTE) on the backup functions for a checkpoint at once.

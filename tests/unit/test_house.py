@@ -58,8 +58,8 @@ def unit_test_of(name: str) -> list[str]:
     return matching(f"tests/unit/{folder}/test_{file}", f"tests/unit/{folder}/test_{file.removesuffix('.py')}_*.py")
 
 
-@pytest.mark.parametrize("name", matching("plugins/modules/*.py", "plugins/filter/*.py"))
-def test_every_module_and_filter_has_unit_tests_at_its_own_path(name):
+@pytest.mark.parametrize("name", matching("plugins/action/*.py", "plugins/modules/*.py", "plugins/filter/*.py"))
+def test_every_module_action_and_filter_has_unit_tests_at_its_own_path(name):
     assert unit_test_of(name), "its unit tests belong under tests/unit/, at the same path"
 
 

@@ -93,7 +93,8 @@ def keep_wal(work, observed, place):
     os.mkdir(os.path.join(place, "global"), 0o700)
     give(os.path.join(place, "global"), work.user)
     _copy(work, os.path.join(source, "global", "pg_control"), os.path.join(place, "global", "pg_control"))
-    _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), os.path.join(place, "pg_wal"), observed.disk.wal_bytes)
+    pg_wal = os.path.realpath(os.path.join(source, "pg_wal"))
+    _copy(work, pg_wal, os.path.join(place, "pg_wal"), observed.disk.wal_bytes)
     return size_of(place)
 
 

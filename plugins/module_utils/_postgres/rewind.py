@@ -47,7 +47,8 @@ def _overwrite(work, place):
     try:
         return _rewind(work, rehearse=False, watch=meter)
     except MethodFailed as exc:
-        if meter.done is None and not _NEEDS.search(exc.evidence["output"]):  # nothing was overwritten: the old directory is what it was
+        began = meter.done is not None or _NEEDS.search(exc.evidence["output"])
+        if not began:  # nothing was overwritten: the old directory is what it was
             standby_config.reopen(work.data_directory)
             work.marks.forget()
             if place:

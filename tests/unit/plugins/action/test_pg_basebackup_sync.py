@@ -65,7 +65,8 @@ def screen(monkeypatch):
 
 
 def task(**changes):
-    return SimpleNamespace(**dict({"check_mode": False, "no_log": False, "async_val": 0, "delegate_to": None}, **changes))
+    facts = {"check_mode": False, "no_log": False, "async_val": 0, "delegate_to": None}
+    return SimpleNamespace(**dict(facts, **changes))
 
 
 def play(monkeypatch, module, the_task=None, connection=None):

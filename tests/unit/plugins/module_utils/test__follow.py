@@ -34,9 +34,8 @@ class Seen:
 def run(script, *, stdin=None, timeout=20.0):
     seen = Seen()
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        ["sh", "-c", script], stdin=pipe if stdin is not None else None, stdout=pipe, stderr=pipe, start_new_session=True
-    )
+    options = {"stdin": None if stdin is None else pipe, "stdout": pipe, "stderr": pipe, "start_new_session": True}
+    process = subprocess.Popen(["sh", "-c", script], **options)
     out, err, late = follow(
         process, stdin=stdin, watch=seen, timeout=timeout, end=lambda pid: os.killpg(pid, signal.SIGKILL)
     )

@@ -11,7 +11,7 @@ import stat
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import PgopsError, Refused
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import basebackup, disk, keep, rejoin
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import basebackup, disk, keep, progress, rejoin
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
@@ -169,6 +169,21 @@ def test_a_copy_of_another_system_never_comes_into_place(node, monkeypatch):
     assert (node.data / "old").exists()
 
 
+def test_it_tells_how_far_it_is(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(progress.Progress, "write", lambda _self, content: told.append(content))
+    lines = "    0/1000 kB (0%), 0/1 tablespace\n 1000/1000 kB (100%), 1/1 tablespace\n"
+    node = Node(tmp_path, pg_basebackup=lambda words: (*copied(words)[:2], lines))
+    node.run(ABSENT)
+    assert [(one["step"], one["total"]) for one in told] == [("copy the primary", 1024000)]
+
+
+def test_a_failure_is_told_without_its_progress(tmp_path):
+    lines = "    0/1000 kB (0%), 0/1 tablespace\npg_basebackup: error: no luck\n 10/1000 kB (1%), 0/1 tablespace\n"
+    with pytest.raises(MethodFailed, match="exit status 1: pg_basebackup: error: no luck. Next"):
+        Node(tmp_path, pg_basebackup=(1, "", lines)).run(ABSENT)
+
+
 def test_what_a_killed_run_left_is_replaced(node):
     node.fill()
     new = node.folder / "main.pgops-new"
@@ -243,7 +258,7 @@ def test_unfinished_salvage_copies_go_finished_ones_stay(tmp_path):
 
 def test_no_password_and_the_rate_in_the_words(tmp_path):
     words = basebackup.command(work(tmp_path, max_rate="10M"), "/new/data")
-    assert "--no-password" in words
+    assert {"--no-password", "--progress"} <= set(words)
     assert words[words.index("--max-rate") + 1] == "10M"
     assert "passfile=/var/lib/postgresql/.pgpass" in words[words.index("-d") + 1]
     assert "--max-rate" not in basebackup.command(work(tmp_path), "/new/data")
