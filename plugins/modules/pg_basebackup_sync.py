@@ -23,6 +23,8 @@ description:
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.
+  - A long copy is reported while it runs, at least every 10 seconds, with bytes done and expected, rate and time left;
+    on the host in C(/run/pgops/progress-VERSION-CLUSTER.json). Not with C(no_log) or C(async).
   - Talks to the primary over libpq as O(replication_user); only V(delta) also reads its files over SSH, as
     O(postgres_user) on both sides, with verified host keys. The role needs C(REPLICATION) and
     C(pg_monitor), for V(rewind) also C(EXECUTE) on C(pg_ls_dir), C(pg_stat_file) and C(pg_read_binary_file), and
@@ -345,6 +347,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRu
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import overrides, sync, sync_options
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.layout import discover
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.marks import Marks
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.progress import Progress
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.rejoin import METHODS
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import Work
 
@@ -388,8 +391,12 @@ def synchronise(module, runner=None, clock=None):
         marks=Marks(layout),
         commands=[],
         timings={},
+        progress=Progress.of(layout),
     )
-    return sync.run(work, check_mode=module.check_mode)
+    try:
+        return sync.run(work, check_mode=module.check_mode)
+    finally:
+        work.progress.remove()
 
 
 def main():

@@ -9,7 +9,6 @@ postgres-db1 stays the primary; the module is called on postgres-db2 directly, a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +80,8 @@ class Node:
         """Links and mount points as the administrator made them."""
         return self.run(
             f"readlink {self.data}; readlink {self.data}/pg_wal; grep -c ' {REAL} ' /proc/self/mountinfo || true;"
-            f"find {self.data}/pg_tblspc -type l -printf '%f %l %u\\n' | sort; stat -c '%U %a' {self.data}/ /srv/fastwal"
+            f"find {self.data}/pg_tblspc -type l -printf '%f %l %u\\n' | sort;"
+            f"stat -c '%U %a' {self.data}/ /srv/fastwal"
         )
 
 
@@ -118,7 +118,8 @@ def test_a_directory_behind_a_link_with_pg_wal_and_a_tablespace_elsewhere(lab, n
     eventually(lambda: node.sql("SELECT count(*) FROM plain") == "200000")
     node.stop()
     node.run(
-        f"mkdir -p /srv/pg /srv/fastwal && chown postgres: /srv/fastwal && mv {node.data} {REAL} && ln -s {REAL} {node.data}"
+        f"mkdir -p /srv/pg /srv/fastwal && chown postgres: /srv/fastwal"
+        f" && mv {node.data} {REAL} && ln -s {REAL} {node.data}"
         f" && mv {REAL}/pg_wal/* /srv/fastwal/ && rmdir {REAL}/pg_wal && ln -s /srv/fastwal {REAL}/pg_wal"
         f" && chmod 700 /srv/fastwal && chown -h postgres: {REAL}/pg_wal"
     )
@@ -161,7 +162,7 @@ def diverge(lab, node):
 
 def test_a_rewind_that_fails_falls_to_delta_and_that_to_a_full_copy(lab, node):
     diverge(lab, node)
-    broken = "/usr/lib/postgresql/{}/bin/pg_rewind".format(node.version)
+    broken = f"/usr/lib/postgresql/{node.version}/bin/pg_rewind"
     script = "#!/bin/sh\\necho pg_rewind: error: a forced failure >&2\\nexit 1\\n"
     node.run(f"mv {broken} {broken}.real && printf '{script}' > {broken} && chmod 755 {broken}")
     node.run("mv /usr/bin/rsync /usr/bin/rsync.real")
@@ -185,7 +186,9 @@ def test_a_full_salvage_starts_by_itself_and_has_what_only_the_old_node_had(node
     place = node.run("ls -d /srv/pg/real.pgops-salvage-*").strip()
     manifest = json.loads(node.run(f"cat {place}/manifest.json"))
     assert (manifest["kind"], manifest["starts_standalone"], manifest["commits_past_fork"]) == ("full", True, 2)
-    server = f"runuser -u postgres -- /usr/lib/postgresql/{node.version}/bin/pg_ctl -D {place}/data -w -t 60 -l /tmp/salvage.log "
+    server = (
+        f"runuser -u postgres -- /usr/lib/postgresql/{node.version}/bin/pg_ctl -D {place}/data -w -l /tmp/kept"
+    )
     options = f"-c config_file=/etc/postgresql/{node.version}/main/postgresql.conf -c data_directory={place}/data"
     options += " -c port=5499 -c external_pid_file= -c listen_addresses="
     node.run(f"{server} -o '{options}' start")
@@ -218,7 +221,8 @@ def test_salvages_are_limited_in_number(lab, node):
 def test_on_a_mount_point_the_entries_are_exchanged(lab, node):
     node.stop()
     node.run(
-        f"mkdir /srv/disk && cp -a {REAL}/. /srv/disk/ && rm -rf {REAL} && mkdir {REAL} && mount --bind /srv/disk {REAL}"
+        f"mkdir /srv/disk && cp -a {REAL}/. /srv/disk/ && rm -rf {REAL} && mkdir {REAL}"
+        f" && mount --bind /srv/disk {REAL}"
     )
     node.run("chown postgres: /srv/disk && chmod 700 /srv/disk")
     before = node.layout()

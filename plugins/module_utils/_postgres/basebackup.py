@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import conffile, disk, rebuild, staging
+from . import conffile, disk, progress, rebuild, staging
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -21,7 +21,8 @@ def run(work, observed, decision):
 
 def copy(work, observed, data):
     """Run pg_basebackup into ``data``; returns its bytes, those of the parts elsewhere too."""
-    answer = work.change(command(work, observed, data), long=True, user=work.user, timeout=None)
+    watch = work.meter("copy the primary", progress.pg_basebackup)
+    answer = work.change(command(work, observed, data), long=True, user=work.user, timeout=None, watch=watch)
     if answer.rc != 0:
         raise failed(
             "copy the primary",
@@ -38,7 +39,7 @@ def command(work, observed, data):
     desired = work.desired
     keywords = dict(wanted_conninfo(desired), application_name="pgops_basebackup")
     argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
-    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password"]
+    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     argv += ["--max-rate", desired.max_rate] if desired.max_rate else []
     return argv + list(_mappings(work, observed, data))
 
@@ -55,7 +56,7 @@ def _mappings(work, observed, data):
 
 
 def _aside(data, space):
-    """A tablespace inside the data directory: pg_basebackup makes its directory itself, and then finds it in the way."""
+    """A tablespace inside the data directory: pg_basebackup would make its directory, and then find it in the way."""
     return os.path.join(os.path.dirname(data), f"inside-{space.oid}")
 
 

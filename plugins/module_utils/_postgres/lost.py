@@ -24,7 +24,7 @@ MOST = 50  # tables that are listed
 FIRST_OF_USERS = 16384  # below are the system's own tables
 _RECORD = re.compile(r"^rmgr: (\w+) .*? desc: (\w+)(.*)$")
 _RELATION = re.compile(r"rel (\d+)/(\d+)/(\d+) blk")
-_MOMENT = re.compile(r"^\s*(?:\d+:\s*)?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \S+)")
+_MOMENT = re.compile(r"^\s*(?:\d+:\s*)?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [^\s;]+)")
 # pg_waldump's words, the longest beginning first
 _DEEDS = (("HOT_UPDATE", "updates"), ("UPDATE", "updates"), ("INSERT", "inserts"), ("MULTI_INSERT", "inserts"),
           ("DELETE", "deletes"), ("TRUNCATE", "truncates"))  # fmt: skip

@@ -20,7 +20,7 @@ from .facts import Desired
 from .layout import Layout
 from .marks import Marks
 from .overrides import here
-
+from .progress import Meter, Progress, is_progress
 
 _WRONG = re.compile(r"\b(?:error|fatal|panic|failed|cannot|No space left)\b:?", re.IGNORECASE)
 
@@ -48,6 +48,7 @@ class Work(t.NamedTuple):
     marks: Marks
     commands: list
     timings: dict
+    progress: Progress = Progress()
 
     @property
     def data_directory(self):
@@ -70,6 +71,13 @@ class Work(t.NamedTuple):
         """Run a command that changes something and remember it (no secret is ever in its words)."""
         self.commands.append(" ".join(str(word) for word in argv))
         return (self.jobs if long else self.runner).run(argv, **options)
+
+    def meter(self, step, parser=None, *, total=None):
+        """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
+
+        Without a parser of its lines the kernel is asked how much it has written; then it needs a ``total``.
+        """
+        return Meter(self.progress, self.clock, step, parser, total=total)
 
     def must_change(self, attempted, argv, **options):
         """Like ``change``, but anything except success is an error."""
@@ -104,6 +112,7 @@ def _how_it_ended(status, said):
 def last_lines(text, *, count=3):
     """Return the last lines that say something: the errors where there are some, for what follows is tidying up."""
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line for line in lines if not is_progress(line)] or lines
     wrong = [line for line in lines if _WRONG.search(line)]
     lines = wrong if wrong and count < 10 else lines
     return " / ".join(lines[-count:])[-2000:]

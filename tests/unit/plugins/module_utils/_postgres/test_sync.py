@@ -116,7 +116,7 @@ def test_a_refusal_changes_nothing(stage):
 
 def test_a_running_old_primary_is_stopped_marked_and_rewound(stage):
     result = stage.play(RUNNING, RUNNING, DIVERGED)
-    assert stage.events == [("stop", True, False), "mark", "slot", "rewind", "start", "verify", *CLEANED]
+    assert stage.events == [("stop", True, False), "mark", "slot", "lost", "rewind", "start", "verify", *CLEANED]
     assert (result["method"], result["changed"], result["bytes_moved"]) == ("rewind", True, 1000)
     assert result["postgres"] is AFTER
     assert result["fork_lsn"] == "0/3001000"
@@ -142,7 +142,7 @@ def test_a_rewound_directory_of_a_killed_run_is_only_finished(stage):
 
 def test_a_method_that_fails_falls_to_the_next_with_its_reason(stage):
     result = stage.play(DIVERGED, DIVERGED, DIVERGED, broken={"rewind": luckless()})
-    assert stage.events == ["mark", "slot", "rewind", "mark", "slot", "basebackup", "start", "verify", *CLEANED]
+    assert stage.events == ["mark", "slot", "lost", "rewind", "mark", "slot", "basebackup", "start", "verify", *CLEANED]
     assert methods(result) == [
         ("none", False),
         ("start", False),
