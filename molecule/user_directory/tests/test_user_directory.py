@@ -57,7 +57,9 @@ class Node:
         text = done.stdout[done.stdout.index("{\n") :]
         result = json.loads(text)["plays"][0]["tasks"][0]["hosts"][DB2]
         print(
-            json.dumps({key: result.get(key) for key in ("method", "reasons", "timings", "salvage", "msg")}, indent=1)
+            json.dumps(
+                {key: result.get(key) for key in ("method", "reasons", "timings", "salvage", "lost", "msg")}, indent=1
+            )
         )
         assert bool(result.get("failed")) is not check, result.get("msg")
         return result
@@ -177,6 +179,9 @@ def test_a_rewind_that_fails_falls_to_delta_and_that_to_a_full_copy(lab, node):
     assert reasons["rewind"].startswith("tried and failed: ") and "a forced failure" in reasons["rewind"]
     assert reasons["delta"].startswith("tried and failed: ") and "a forced failure" in reasons["delta"]
     assert result["salvage"]["commits_past_fork"] == 2
+    wrote = {table["name"]: (table["database"], table["inserts"]) for table in result["lost"]["tables"]}
+    assert wrote == {"outside": ("appdb", 1), "inside": ("appdb", 1)}
+    assert (result["lost"]["commits"], result["lost"]["complete"]) == (2, True)
     node.streams_all()
     assert node.leftovers() == []
     assert len(node.run("ls -d /srv/pg/real.pgops-salvage-*").split()) == 1, "one state is kept once"
@@ -186,9 +191,7 @@ def test_a_full_salvage_starts_by_itself_and_has_what_only_the_old_node_had(node
     place = node.run("ls -d /srv/pg/real.pgops-salvage-*").strip()
     manifest = json.loads(node.run(f"cat {place}/manifest.json"))
     assert (manifest["kind"], manifest["starts_standalone"], manifest["commits_past_fork"]) == ("full", True, 2)
-    server = (
-        f"runuser -u postgres -- /usr/lib/postgresql/{node.version}/bin/pg_ctl -D {place}/data -w -l /tmp/kept"
-    )
+    server = f"runuser -u postgres -- /usr/lib/postgresql/{node.version}/bin/pg_ctl -D {place}/data -w -l /tmp/kept"
     options = f"-c config_file=/etc/postgresql/{node.version}/main/postgresql.conf -c data_directory={place}/data"
     options += " -c port=5499 -c external_pid_file= -c listen_addresses="
     node.run(f"{server} -o '{options}' start")

@@ -54,9 +54,9 @@ def run(work, *, check_mode):
         return _Run(holding(work, descriptor), begun).go()
 
 
-def _observe(work):
+def _observe(work, failed=()):
     with work.timed("observe"):
-        return observe.observe(work)
+        return observe.observe(work, failed)
 
 
 def _planned(work, observed, evidence, decision, begun):
@@ -154,7 +154,7 @@ class _Run:
     def _next(self, exc):
         """Plan again without the methods that failed; when none is left, the last failure is the answer."""
         try:
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
         except PgopsError as second:
             exc.evidence["then"] = str(second)
             raise exc from second
@@ -177,7 +177,7 @@ class _Run:
                 writes = observed.target.may_write
                 no_wal = writes and decision.method == ladder.START
                 server_control.stop(self.work, may_write=writes, leave_no_wal=no_wal)
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
             decision = self._plan(observed)
         if not observed.target.interrupted:
             self.apart = rejoin.diverged(observed) or self.apart

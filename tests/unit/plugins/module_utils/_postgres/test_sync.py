@@ -57,7 +57,7 @@ class Stage:
             self.patch.setattr(place, name, fake)
         return sync.run(self.job, check_mode=check_mode)
 
-    def observe(self, _work):
+    def observe(self, _work, _failed=()):
         sight = self.sights.pop(0) if len(self.sights) > 1 else self.sights[0]
         if isinstance(sight, Exception):
             raise sight
