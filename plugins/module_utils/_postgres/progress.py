@@ -56,13 +56,18 @@ def _kilobytes(found):
     return (int(found.group(1)) * 1024, int(found.group(2)) * 1024) if found else None
 
 
-def written(pid):
-    """Return the bytes that a process has written so far, or None: for commands that tell nothing themselves."""
+def written(pid, *, proc="/proc"):
+    """Return the bytes that a process has written so far, or None: for commands that tell nothing themselves.
+
+    ``wchar`` grows when a call returns, and one copy_file_range() of cp may be a whole file of 1 GB; ``write_bytes``
+    grows with each page, but not on every file system.
+    """
     try:
-        with open(f"/proc/{pid}/io", encoding="ascii") as stream:
-            return int(re.search(r"^wchar: (\d+)$", stream.read(), re.M).group(1))
-    except (OSError, AttributeError):
+        with open(f"{proc}/{pid}/io", encoding="ascii") as stream:
+            counts = re.findall(r"^(?:wchar|write_bytes): (\d+)$", stream.read(), re.M)
+    except OSError:
         return None
+    return max(map(int, counts), default=None)
 
 
 class Progress:

@@ -67,6 +67,19 @@ def test_the_kernel_knows_what_a_process_wrote():
     assert progress.written(process.pid) is None
 
 
+@pytest.mark.parametrize(
+    ("wchar", "pages", "seen"),
+    [(70000, 65536, 70000), (0, 494075904, 494075904), (5, 0, 5)],
+    ids=["write() of cp", "one long copy_file_range() on ext4", "no pages on tmpfs"],
+)
+def test_what_is_under_way_counts(tmp_path, wchar, pages, seen):
+    (tmp_path / "7").mkdir()
+    lines = f"rchar: 1\nwchar: {wchar}\nread_bytes: 9\nwrite_bytes: {pages}\ncancelled_write_bytes: 999999999\n"
+    (tmp_path / "7" / "io").write_text(lines)
+    assert progress.written(7, proc=str(tmp_path)) == seen
+    assert progress.written(8, proc=str(tmp_path)) is None
+
+
 class Recorder(Progress):
     """Keeps what would be written."""
 
