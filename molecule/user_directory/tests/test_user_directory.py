@@ -56,11 +56,8 @@ class Node:
         )
         text = done.stdout[done.stdout.index("{\n") :]
         result = json.loads(text)["plays"][0]["tasks"][0]["hosts"][DB2]
-        print(
-            json.dumps(
-                {key: result.get(key) for key in ("method", "reasons", "timings", "salvage", "lost", "msg")}, indent=1
-            )
-        )
+        shown = ("method", "reasons", "timings", "salvage", "lost", "msg")
+        print(json.dumps({key: result.get(key) for key in shown}, indent=1))
         assert bool(result.get("failed")) is not check, result.get("msg")
         return result
 

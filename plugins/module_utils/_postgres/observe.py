@@ -13,9 +13,10 @@ from .facts import PRIMARY, STANDBY, Observed, Tail
 
 
 def observe(work, failed=()):
-    """Return ``(Observed, evidence about this node)``; ``failed`` names the methods that this run has tried already.
+    """Return ``(Observed, evidence about this node)``. Sizes and WAL are read only when there is something to do.
 
-    Sizes and WAL are read only when there is something to do."""
+    ``failed`` names the methods that this run has tried already.
+    """
     target, evidence = observe_target.read(work)
     port = (evidence["layout"] or {}).get("port")
     primary = observe_primary.read(work.desired, os_user=work.user, local_port=port)
