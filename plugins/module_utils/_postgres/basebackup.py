@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import conffile, disk, progress, rebuild, staging
+from . import conffile, disk, primary_work, progress, rebuild, staging
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -21,6 +21,7 @@ def run(work, observed, decision):
 
 def copy(work, observed, data):
     """Run pg_basebackup into ``data``; returns its bytes, those of the parts elsewhere too."""
+    primary_work.wait_slot_free(work)
     watch = work.meter("copy the primary", progress.pg_basebackup)
     answer = work.change(command(work, observed, data), long=True, user=work.user, timeout=None, watch=watch)
     if answer.rc != 0:

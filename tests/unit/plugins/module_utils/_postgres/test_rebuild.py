@@ -69,7 +69,7 @@ class Node:
 
 @pytest.fixture(autouse=True)
 def _outside_world(monkeypatch):
-    monkeypatch.setattr(rebuild.primary_work, "wait_slot_free", lambda _work: None)
+    monkeypatch.setattr(basebackup.primary_work, "wait_slot_free", lambda _work: None)
     monkeypatch.setattr(rebuild.last_look, "require_safe", lambda *_arguments: None)
     monkeypatch.setattr(rebuild.controldata, "read", lambda **_arguments: {"system_identifier": "77"})
 
