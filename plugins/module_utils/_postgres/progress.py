@@ -120,6 +120,8 @@ class Meter(Watch):
     def line(self, text):
         seen = self._parser(text) if self._parser else None
         if seen:
+            if self.done is not None and seen[0] < self.done:  # a second try begins anew
+                self._samples.clear()
             self.done, self.total = seen[0], seen[1] or self.total
             self._tell()
 

@@ -135,6 +135,14 @@ def test_what_stands_still_is_told_without_an_end():
     assert (told["done"], told["rate"], told["eta"], told["seconds"]) == (10 * MIB, 0, None, 16.0)
 
 
+def test_a_second_try_begins_anew():
+    step = Step()
+    for second in range(0, 5):
+        step.at(second, done=second * 10)
+    assert (step.at(6, done=2)["rate"], step.recorder.told[-1]["eta"]) == (None, None)
+    assert step.at(8, done=6)["rate"] == 2 * MIB
+
+
 def test_nothing_is_told_before_there_is_a_number():
     assert Step().at(5) is None
 
