@@ -88,7 +88,7 @@ def _filters():
 def _rsync(work, source, target, old, filters, size=None):
     """Copy one tree; what ``old`` has with the same content comes from there. Returns the bytes received."""
     argv = command(work, source, target, old, filters)
-    moved, watch = 0, work.meter("copy what differs", progress.rsync, total=size)
+    moved, watch = 0, work.meter("copy what differs", total=size, count=progress.compared)
     for attempt in range(ATTEMPTS):
         answer = work.change(argv, long=True, user=work.user, timeout=None, watch=watch)
         found = _RECEIVED.search(answer.stdout)
@@ -108,7 +108,7 @@ def _rsync(work, source, target, old, filters, size=None):
 def command(work, source, target, old, filters):
     """Return the words of rsync. Never in place: what is written is new, what is read stays as it was."""
     argv = ["rsync", "--archive", "--checksum", "-s", "--stats", "--no-human-readable"]
-    argv += ["--info=progress2", "--no-motd", "--rsh", " ".join(SSH)]
+    argv += ["--no-motd", "--rsh", " ".join(SSH)]
     argv += [f"--copy-dest={old}"] if old and os.path.isdir(old) else []
     argv += [f"--bwlimit={_kilobytes(work.desired.max_rate)}"] if work.desired.max_rate else []
     return [*argv, *filters, remote(work, source.rstrip("/") + "/"), target.rstrip("/") + "/"]

@@ -14,11 +14,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import re
 import time
 import uuid
 from collections import deque
 
+from .._local import acting_as
 from .._ports import Watch
 
 RUN_DIRECTORY = "/run/pgops"
@@ -28,7 +30,6 @@ WRITE_EVERY = 1.0
 
 _BASEBACKUP = re.compile(r"\s*(\d+)/(\d+) kB \(\s*\d+%\), \d+/\d+ tablespace")
 _REWIND = re.compile(r"\s*(\d+)/(\d+) kB \(\s*\d+%\) copied")
-_RSYNC = re.compile(r"\s*(\d[\d,]*)\s+\d+%\s+\S+/s\s")
 
 
 def pg_basebackup(line):
@@ -41,15 +42,9 @@ def pg_rewind(line):
     return _kilobytes(_REWIND.match(line))
 
 
-def rsync(line):
-    """Return ``(done, None)`` of a line of ``rsync --info=progress2``, or None: it does not tell a total in bytes."""
-    found = _RSYNC.match(line)
-    return (int(found.group(1).replace(",", "")), None) if found else None
-
-
 def is_progress(line):
     """Tell whether a line of output is only progress, and nothing that a person has to read."""
-    return any(parser(line) for parser in (pg_basebackup, pg_rewind, rsync))
+    return any(parser(line) for parser in (pg_basebackup, pg_rewind))
 
 
 def _kilobytes(found):
@@ -62,12 +57,35 @@ def written(pid, *, proc="/proc"):
     ``wchar`` grows when a call returns, and one copy_file_range() of cp may be a whole file of 1 GB; ``write_bytes``
     grows with each page, but not on every file system.
     """
+    return max(_counts(pid, proc, ("wchar", "write_bytes")), default=None)
+
+
+def compared(pid, *, proc="/proc"):
+    """Return the bytes that rsync has dealt with: it reads a file of the old directory to compare and again to copy it.
+
+    What it prints counts only what comes over the network.
+    """
+    read_so_far = max(_counts(pid, proc, ("rchar",)), default=None)
+    return None if read_so_far is None else read_so_far // 2
+
+
+def _counts(pid, proc, names):
+    """The kernel's counts of a process. Root of a container may not look at other users' processes, these may."""
+    path = f"{proc}/{pid}/io"
     try:
-        with open(f"{proc}/{pid}/io", encoding="ascii") as stream:
-            counts = re.findall(r"^(?:wchar|write_bytes): (\d+)$", stream.read(), re.M)
-    except OSError:
-        return None
-    return max(map(int, counts), default=None)
+        try:
+            text = _text(path)
+        except PermissionError:
+            with acting_as(pwd.getpwuid(os.stat(f"{proc}/{pid}").st_uid).pw_name):
+                text = _text(path)
+    except (OSError, KeyError):
+        return []
+    return [int(number) for name, number in re.findall(r"^(\w+): (\d+)$", text, re.M) if name in names]
+
+
+def _text(path):
+    with open(path, encoding="ascii") as stream:
+        return stream.read()
 
 
 class Progress:
@@ -111,8 +129,8 @@ def _make(folder):
 class Meter(Watch):
     """Watches one command and tells how far it is, at most once a second."""
 
-    def __init__(self, progress, clock, step, parser=None, *, total=None):
-        self._progress, self._clock, self._parser = progress, clock, parser
+    def __init__(self, progress, clock, step, parser=None, *, total=None, count=None):
+        self._progress, self._clock, self._parser, self._count = progress, clock, parser, count
         self.step, self.done, self.total = step, None, total
         self._begun, self._told = clock.now(), None
         self._samples = deque()
@@ -120,16 +138,19 @@ class Meter(Watch):
     def line(self, text):
         seen = self._parser(text) if self._parser else None
         if seen:
-            if self.done is not None and seen[0] < self.done:  # a second try begins anew
-                self._samples.clear()
-            self.done, self.total = seen[0], seen[1] or self.total
+            self._now(*seen)
             self._tell()
 
     def tick(self, pid):
         if self._parser is None:
-            self.done = written(pid) or self.done
+            self._now(self._count(pid) if self._count else written(pid), None)
         if self.done is not None:
             self._tell()
+
+    def _now(self, done, total):
+        if self.done is not None and done is not None and done < self.done:  # a second try begins anew
+            self._samples.clear()
+        self.done, self.total = self.done if done is None else done, total or self.total
 
     def _tell(self):
         now = self._clock.now()
@@ -157,4 +178,4 @@ class Meter(Watch):
         }
 
 
-__all__ = ("Meter", "Progress", "is_progress", "pg_basebackup", "pg_rewind", "rsync", "written")
+__all__ = ("Meter", "Progress", "compared", "is_progress", "pg_basebackup", "pg_rewind", "written")

@@ -22,6 +22,7 @@ from .marks import Marks
 from .overrides import here
 from .progress import Meter, Progress, is_progress
 
+LONGEST = 1000  # characters of a command that are remembered
 _WRONG = re.compile(r"\b(?:error|fatal|panic|failed|cannot|No space left)\b:?", re.IGNORECASE)
 
 
@@ -69,15 +70,16 @@ class Work(t.NamedTuple):
 
     def change(self, argv, *, long=False, **options):
         """Run a command that changes something and remember it (no secret is ever in its words)."""
-        self.commands.append(" ".join(str(word) for word in argv))
+        text = " ".join(str(word) for word in argv)
+        self.commands.append(text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(argv)} words)")
         return (self.jobs if long else self.runner).run(argv, **options)
 
-    def meter(self, step, parser=None, *, total=None):
+    def meter(self, step, parser=None, *, total=None, count=None):
         """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
 
-        Without a parser of its lines the kernel is asked how much it has written; then it needs a ``total``.
+        Without a parser of its lines the kernel is asked how much it has written (or ``count``); then it needs a ``total``.
         """
-        return Meter(self.progress, self.clock, step, parser, total=total)
+        return Meter(self.progress, self.clock, step, parser, total=total, count=count)
 
     def must_change(self, attempted, argv, **options):
         """Like ``change``, but anything except success is an error."""

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -38,20 +40,6 @@ def test_what_the_tools_of_postgresql_print(parser, line, seen):
     assert getattr(progress, parser)(line) == (seen and (seen[0] * 1024, seen[1] * 1024))
 
 
-@pytest.mark.parametrize(
-    ("line", "done"),
-    [
-        ("      1,238,099  10%   11.18MB/s    0:00:09  ", 1238099),
-        ("    123,456,789 100%  101.71MB/s    0:00:01 (xfr#77, to-chk=0/1033)", 123456789),
-        ("          32768   0%    0.00kB/s   ??:??:??  ", 32768),
-        ("sent 1,238,099 bytes  received 35 bytes  2,476,268.00 bytes/sec", None),
-        ("base/5/16384", None),
-    ],
-)
-def test_what_rsync_prints(line, done):
-    assert progress.rsync(line) == (None if done is None else (done, None))
-
-
 def test_progress_is_told_from_what_people_have_to_read():
     assert progress.is_progress(" 47104/423959 kB (11%), 0/1 tablespace")
     assert not progress.is_progress("pg_rewind: error: 1/2 of it is missing")
@@ -78,6 +66,34 @@ def test_what_is_under_way_counts(tmp_path, wchar, pages, seen):
     (tmp_path / "7" / "io").write_text(lines)
     assert progress.written(7, proc=str(tmp_path)) == seen
     assert progress.written(8, proc=str(tmp_path)) is None
+
+
+def test_rsync_reads_twice_what_it_takes_over(tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "io").write_text("rchar: 9000\nwchar: 5\nread_bytes: 77\n")
+    assert progress.compared(7, proc=str(tmp_path)) == 4500
+    assert progress.compared(8, proc=str(tmp_path)) is None
+
+
+def test_a_process_that_only_its_own_user_may_look_at(tmp_path, monkeypatch):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "io").write_text("rchar: 9000\n")
+    real, users = progress._text, []
+
+    @contextlib.contextmanager
+    def acting_as(user):
+        users.append(user)
+        yield
+
+    def text(path):
+        if not users:
+            raise PermissionError
+        return real(path)
+
+    monkeypatch.setattr(progress, "_text", text)
+    monkeypatch.setattr(progress, "acting_as", acting_as)
+    assert progress.compared(7, proc=str(tmp_path)) == 4500
+    assert users == [pwd.getpwuid(os.stat(tmp_path).st_uid).pw_name]
 
 
 class Recorder(Progress):
@@ -162,11 +178,11 @@ def test_other_lines_are_no_news():
 
 
 def test_a_total_may_come_from_outside():
-    step = Step(progress.rsync, total=4000)
-    step.meter.line("  1,000  10%   11.18MB/s    0:00:09  ")
+    step = Step(lambda line: (int(line), None), total=4000)
+    step.meter.line("1000")
     assert (step.recorder.told[0]["done"], step.recorder.told[0]["total"]) == (1000, 4000)
     step.at(2)
-    step.meter.line("  5,000  10%   11.18MB/s    0:00:09  ")
+    step.meter.line("5000")
     assert step.at(4)["total"] == 5000, "an estimate that was too low"
 
 
@@ -232,7 +248,7 @@ def test_two_runs_have_two_names():
 
 def test_a_long_command_of_a_run_is_metered(tmp_path):
     job = work(tmp_path)._replace(progress=Recorder())
-    meter = job.meter("copy what differs", progress.rsync, total=2000)
-    meter.line("  1,000  50%   11.18MB/s    0:00:09  ")
+    meter = job.meter("copy what differs", total=2000, count=lambda pid: 1000)
+    meter.tick(4711)
     assert job.progress.told[0]["step"] == "copy what differs"
     assert job.progress.told[0]["total"] == 2000
