@@ -26,12 +26,6 @@ LONGEST = 1000  # characters of a command that are remembered
 _WRONG = re.compile(r"\b(?:error|fatal|panic|failed|cannot|No space left)\b:?", re.IGNORECASE)
 
 
-SIGNALS = {
-    "SIGXFSZ": " (a file grew past the limit of this login, {limit} bytes: ulimit -f, /etc/security/limits.conf)",
-    "SIGKILL": " (by somebody, or by the kernel when memory ran out: journalctl -k)",
-}
-
-
 class MethodFailed(PgopsError):
     """A method did not get through; the server is stopped and the next one may be tried."""
 
@@ -104,11 +98,20 @@ def failed(attempted, answer: CommandResult, *, kind=CommandFailed, next_step=No
 def _how_it_ended(status, said):
     if status is None:
         return "it did not end in time"
+    limit = _file_size_limit()
     if status >= 0:
-        return f"exit status {status}: {said}"
+        return f"exit status {status}: {said}{limit}"
     name = signal.Signals(-status).name
-    more = SIGNALS.get(name, "").format(limit=resource.getrlimit(resource.RLIMIT_FSIZE)[0])
-    return f"ended by the signal {name}{more}" + (f": {said}" if said else "")
+    killer = " (by somebody, or by the kernel when memory ran out: journalctl -k)" if name == "SIGKILL" else ""
+    return f"ended by the signal {name}{killer}{limit}" + (f": {said}" if said else "")
+
+
+def _file_size_limit():
+    """A tool whose helper was ended by this limit does not say so."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f" (this login may write no file of more than {limit} bytes: ulimit -f, /etc/security/limits.conf)"
 
 
 def last_lines(text, *, count=3):
