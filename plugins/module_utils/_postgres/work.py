@@ -71,7 +71,7 @@ class Work(t.NamedTuple):
     def meter(self, step, parser=None, *, total=None, count=None):
         """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
 
-        Without a parser of its lines the kernel is asked how much it has written (or ``count``), and a ``total`` is needed.
+        Without a parser of its lines the kernel is asked how much it has written, or ``count``; a ``total`` is needed.
         """
         return Meter(self.progress, self.clock, step, parser, total=total, count=count)
 
