@@ -41,7 +41,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
     topology_problems,
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import attached_on, described
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
@@ -84,7 +84,6 @@ class FilterModule:
 
     def filters(self):
         return {
-            "attached_on": attached_on,
             "caught_up": caught_up,
             "cluster_report": cluster_report,
             "cluster_view": cluster_view,

@@ -68,14 +68,14 @@ def _senders(node, primary):
 
 def refusing(results):
     """Which pgpools did not do what a task asked of them? Takes the loop's results: host and words of each."""
-    return [
-        {"host": answer["item"]["name"], "words": f"{answer['item']['name']}: {_first_line(answer)}"}
-        for answer in results
-        if "node" not in answer and not answer.get("skipped")
-    ]
+    found = [(answer["item"]["name"], _objection(answer)) for answer in results if not answer.get("skipped")]
+    return [{"host": host, "words": f"{host}: {words}"} for host, words in found if words]
 
 
-def _first_line(answer):
+def _objection(answer):
+    """pgpool_node returns the node only when it was seen as wanted; that of a standby must not be the primary's."""
+    if "node" in answer:
+        return "it shows the node as the primary" if answer["node"]["role"] == "primary" else ""
     lines = str(answer.get("msg") or "").strip().splitlines()
     return lines[0] if lines else "no answer"
 

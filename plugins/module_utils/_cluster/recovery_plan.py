@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from .units import count, human_bytes
-from .view import UP
 
 WIDTH = 21
 YES_NO = {True: "on", False: "off", None: "unknown"}
@@ -136,15 +135,9 @@ def touched(plan, gate, target, view):
         return hosts
     for proxy in view["pgpools"]:
         if proxy["reachable"]:
-            first = "detached first, then " if changes and proxy["host"] in attached_on(view, target) else ""
+            first = "detached first, then " if changes and proxy["host"] in gate["used_by"] else ""
             hosts.append({"host": proxy["host"], "what": f"{target} is {first}attached"})
     return hosts
-
-
-def attached_on(view, target):
-    """Names of the pgpools that answered and have the target in use."""
-    node = next(n for n in view["nodes"] if n["host"] == target)
-    return [proxy for proxy, seen in sorted(node["seen_by"].items()) if seen is not None and seen["status"] in UP]
 
 
 def _touched_lines(plan, gate, target, view):
@@ -156,4 +149,4 @@ def _touched_lines(plan, gate, target, view):
     return lines + ([f"  not {', '.join(silent)}: no answer"] if silent else [])
 
 
-__all__ = ("attached_on", "described", "plan_text", "touched")
+__all__ = ("described", "plan_text", "touched")

@@ -168,4 +168,10 @@ def node_of(view, host):
     return next((n for n in view["nodes"] if n["host"] == host), None)
 
 
-__all__ = ("UP", "build_view", "find_primary", "node_of", "with_primary")
+def attached_on(view, host):
+    """Names of the pgpools that answered and have the node of a host in use."""
+    seen_by = node_of(view, host)["seen_by"]
+    return [proxy for proxy, seen in sorted(seen_by.items()) if seen is not None and seen["status"] in UP]
+
+
+__all__ = ("UP", "attached_on", "build_view", "find_primary", "node_of", "with_primary")
