@@ -120,8 +120,10 @@ def _expected(number):
 
 
 def _kept(salvage):
-    if not salvage or not salvage.get("path"):
-        return "nothing has to be" if not (salvage or {}).get("commits_past_fork") else "NOTHING (salvage_skip)"
+    if not salvage or salvage.get("commits_past_fork") == 0 and not salvage.get("path"):
+        return "nothing has to be"
+    if not salvage.get("path"):
+        return "NOTHING (salvage_skip)"
     return f"{salvage['kind']} in {salvage['path']}, before anything is overwritten"
 
 

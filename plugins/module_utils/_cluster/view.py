@@ -79,6 +79,7 @@ def _proxy(member, answer, nodes):
         "host": member["name"],
         "pgpool_id": member["pgpool_id"],
         "address": member["address"],
+        "pcp": {"port": member["pcp_port"], "user": member.get("pcp_user") or "pgpoolad"},
         "host_answered": host_answered,
         "reachable": reachable,
         "error": None if reachable else (error.get("message") if host_answered else _why_silent(answer)),

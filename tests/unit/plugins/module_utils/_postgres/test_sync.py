@@ -214,7 +214,7 @@ def test_a_directory_that_holds_nothing_more_goes_after_the_proof(stage, monkeyp
 def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
-        "diverged", "salvage", "observed", "postgres", "executed_commands", "diff",
+        "diverged", "comparison", "salvage", "observed", "postgres", "executed_commands", "diff",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
     assert set(stage.play(DIVERGED)) == keys
