@@ -14,13 +14,17 @@ description:
   - Compares the data directory of this host with the primary, chooses the cheapest method that is provably safe, and
     says why that one and not the others.
   - V(none) when it streams already; V(start) when its data is a part of the primary's history; V(rewind)
-    (C(pg_rewind)) when it wrote past the point where the histories part; V(basebackup) (a new copy beside the old
-    directory, moved into place when it is complete and checked) whenever that does not do.
+    (C(pg_rewind)) when it wrote past the point where the histories part; V(delta) (a new copy that takes unchanged
+    files from the old directory and the rest from the primary by C(rsync), within a backup held open on the primary)
+    when C(pg_rewind) can't; V(basebackup) (a new copy of everything) whenever that does not do.
+  - A new copy is made beside the old directory and moved into place when it is complete and checked. Tablespaces,
+    C(pg_wal) behind a link and a data directory that is a mount point are exchanged inside the places where they lie.
   - What the old node has and the primary has not is kept before anything is overwritten, never by hard link.
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.
-  - Talks to the primary over libpq only, as O(replication_user). That role needs C(REPLICATION) and
+  - Talks to the primary over libpq as O(replication_user); only V(delta) also reads its files over SSH, as
+    O(postgres_user) on both sides, with verified host keys. The role needs C(REPLICATION) and
     C(pg_monitor), for V(rewind) also C(EXECUTE) on C(pg_ls_dir), C(pg_stat_file) and C(pg_read_binary_file), and
     C(pg_checkpoint) (PostgreSQL 15 and later) or C(EXECUTE) on the backup functions for a checkpoint at once.
 extends_documentation_fragment:
@@ -38,7 +42,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A standby that streams as wanted is left alone, except with O(method=basebackup), which always copies.
+      - A standby that streams as wanted is left alone, except with O(method=delta) and O(method=basebackup), which
+        always copy.
 author:
   - pgops contributors (@pgops)
 options:
@@ -77,7 +82,7 @@ options:
       - A named method is taken or the module fails; there is no silent change to another one.
       - V(none) fails unless the node streams already.
     type: str
-    choices: [auto, none, start, rewind, basebackup]
+    choices: [auto, none, start, rewind, delta, basebackup]
     default: auto
   salvage_directory:
     description:
@@ -90,8 +95,15 @@ options:
       - Needed where there is no room to keep it; the module says so.
     type: bool
     default: false
+  salvage_keep:
+    description:
+      - How many salvages of this data directory to keep. After a success the oldest ones beyond that are removed, never
+        the one that this run made.
+      - V(0) removes nothing.
+    type: int
+    default: 0
   max_rate:
-    description: Limit for C(pg_basebackup) in kB per second, or with V(k) or V(M) behind the number.
+    description: Limit for V(delta) and V(basebackup) in kB per second, or with V(k) or V(M) behind the number.
     type: str
   lock_timeout:
     description: Seconds to wait for another run on this host.
@@ -273,6 +285,11 @@ salvage:
     wal_bytes_past_fork:
       description: Bytes of WAL after the fork.
       type: int
+salvages_removed:
+  description: Older salvages of this data directory that were removed, beyond O(salvage_keep).
+  returned: success
+  type: list
+  elements: str
 observed:
   description: >-
     Both sides as they were at the beginning, C(target) as M(pgops.pgpool.pg_cluster_info) tells it, C(primary), and
@@ -338,6 +355,7 @@ def argument_spec():
         method={"type": "str", "choices": list(METHODS), "default": "auto"},
         salvage_directory={"type": "path"},
         salvage_skip={"type": "bool", "default": False},
+        salvage_keep={"type": "int", "default": 0},
         max_rate={"type": "str"},
         lock_timeout={"type": "int", "default": 30},
         start_timeout={"type": "int", "default": 120},

@@ -23,6 +23,7 @@ class Outcome(t.NamedTuple):
     bytes_moved: int = 0
     place: str = ""
     bytes_kept: int = 0
+    removed: tuple = ()  # older salvages beyond the number to keep
 
 
 def result(*, decision, first, last, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
@@ -44,6 +45,7 @@ def result(*, decision, first, last, evidence, after, outcome, changed, seconds,
         "diverged": apart,
         "comparison": comparison(first, evidence, decision.keeping),
         "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
+        "salvages_removed": list(outcome.removed),
         "observed": before,
         "postgres": after or evidence,
         "executed_commands": work.commands,
@@ -72,9 +74,7 @@ def _before(first, evidence):
 
 def _salvage(decision, last, apart, outcome, *, done):
     keeping = decision.keeping
-    if keeping.discard_after and not last.target.kept_before:
-        return _nothing_kept(apart)
-    path = last.target.kept_before if keeping.discard_after else outcome.place or last.target.kept_before
+    path = outcome.place or last.target.kept_before
     if not path and not done and keeping.how:
         parent, name = last.disk.salvage_parent, os.path.basename(last.disk.real_path)
         path = os.path.join(parent, f"{name}{SALVAGE_SUFFIX}<UTC time>")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import conffile, controldata, keep, last_look, marks, primary_work, salvage, standby_config
+from . import conffile, controldata, keep, last_look, marks, primary_work, salvage, staging, standby_config
 from . import layout as layouts
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
@@ -31,8 +31,7 @@ def run(work, observed, decision):
             _rewind(work, rehearse=True)
     last_look.require_safe(work, observed)
     with work.timed("salvage"):
-        place = keep.make_place(work, observed, decision)
-        kept = keep.keep(work, observed, decision, place)
+        place, kept = keep.keep(work, observed, decision)
     work.marks.note(marks.REWINDING, salvage=place)
     standby_config.close(work.data_directory)
     with work.timed("rewind"):
@@ -50,7 +49,7 @@ def _overwrite(work, place):
             standby_config.reopen(work.data_directory)
             work.marks.forget()
             if place:
-                keep.remove_tree(place)
+                staging.remove(place)
         raise
 
 

@@ -12,7 +12,7 @@ import contextlib
 from .._errors import PgopsError
 from . import (
     basebackup,
-    disk,
+    delta,
     keep,
     ladder,
     lock,
@@ -22,6 +22,7 @@ from . import (
     report,
     rewind,
     server_control,
+    staging,
     standby_config,
     verify,
 )
@@ -89,6 +90,8 @@ class _Run:
     def go(self):
         """Go through the methods until one is verified."""
         first, evidence = _observe(self.work)
+        if first.disk is not None and not first.disk.finished_copy and staging.unpark(first.disk):
+            first, evidence = _observe(self.work)
         observed, decision = first, self._plan(first)
         if not decision.changes:  # another run, which we waited for, has done it
             return _planned(self.work, first, evidence, decision, self.begun)
@@ -100,9 +103,11 @@ class _Run:
         except OSError as exc:
             self._leave_safe()
             raise self._of_the_system(exc) from exc
-        if decision.keeping.discard_after and outcome.place:
-            keep.remove_tree(outcome.place)
-        basebackup.remove_leftover(last.disk.real_path + disk.NEW_SUFFIX)
+        with self.work.timed("clean_up"):
+            staging.clear(last.disk)
+            removed = keep.prune(
+                last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
+            )
         self.work.marks.forget()
         return report.result(
             decision=decision,
@@ -110,7 +115,7 @@ class _Run:
             last=last,
             evidence=evidence,
             after=after,
-            outcome=outcome,
+            outcome=outcome._replace(removed=tuple(removed)),
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
@@ -182,7 +187,7 @@ class _Run:
         self.touched = True
         if decision.method == ladder.START:
             return self._start(observed, decision)
-        method = {ladder.REWIND: rewind, ladder.BASEBACKUP: basebackup}[decision.method]
+        method = {ladder.REWIND: rewind, ladder.DELTA: delta, ladder.BASEBACKUP: basebackup}[decision.method]
         outcome = Outcome(*method.run(self.work, observed, decision))
         server_control.start(self.work)
         return outcome
