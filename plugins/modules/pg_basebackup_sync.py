@@ -244,7 +244,7 @@ diverged:
       type: int
 comparison:
   description:
-    - Both sides next to each other as they were at the beginning. What was not read is null, as sizes are when nothing has to be done.
+    - Both sides next to each other as they were at the beginning. What was not needed, and so not read, is null.
     - C(system_identifier), C(timeline), C(lsn) and C(oldest_wal) each hold C(target) and C(primary).
   returned: success
   type: dict
@@ -263,7 +263,7 @@ comparison:
       type: dict
     disk:
       description: >-
-        C(data_directory), C(data_bytes), C(free_bytes), C(salvage_directory), C(salvage_free_bytes) and C(salvage_bytes).
+        C(data_directory), C(data_bytes), C(free_bytes), C(salvage_directory), C(salvage_free_bytes), C(salvage_bytes).
       type: dict
 salvage:
   description: What was (or would be) kept of the old node. Null when there was nothing to keep.

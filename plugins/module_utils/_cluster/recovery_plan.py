@@ -130,7 +130,7 @@ def _kept(salvage):
 def touched(plan, gate, target, view):
     """Every host that a run changes, with what is done there."""
     changes = bool(plan.get("changed"))
-    hosts = [{"host": target, "what": "is rebuilt"}] if changes else []
+    hosts = [{"host": target, "what": f"becomes a standby (method {plan.get('method')})"}] if changes else []
     if changes:
         hosts.append({"host": view["primary"], "what": "its replication slot for this host is made or used"})
     if not changes and gate["attached"]:

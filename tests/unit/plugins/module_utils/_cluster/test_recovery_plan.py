@@ -71,7 +71,7 @@ LINES = {
     "reason for": "-> rewind: checksums are on",
     "reason against": "     start: it has WAL past the fork",
     "step": "1. stop PostgreSQL (it must not write)",
-    "this host": "postgres-db1: is rebuilt",
+    "this host": "postgres-db1: becomes a standby (method rewind)",
     "primary": "postgres-db2: its replication slot for this host is made or used",
     "pgpool": "app-server1: postgres-db1 is attached",
 }
