@@ -192,7 +192,7 @@ def _pgpool_findings(view):
 
 
 def _to_catch_up(view):
-    """What a pgpool that was away has to learn; when it has not, once it answers, that is a finding with its command."""
+    """What a pgpool that was away has to learn. When it has not, once it answers, that is a finding."""
     wanted = []
     for node in view["nodes"]:
         if node["host"] == view["primary"]:

@@ -108,7 +108,8 @@ def _pages(pages):
 def _room(disk):
     if not disk:
         return []
-    data = f"{human_bytes(disk['data_bytes'])} in {disk['data_directory']}, {human_bytes(disk['free_bytes'])} free there"
+    free = human_bytes(disk["free_bytes"])
+    data = f"{human_bytes(disk['data_bytes'])} in {disk['data_directory']}, {free} free there"
     place = f"{human_bytes(disk['salvage_free_bytes'])} free in {disk['salvage_directory']}"
     if disk["salvage_bytes"]:
         place += f", about {human_bytes(disk['salvage_bytes'])} wanted"

@@ -16,12 +16,10 @@ def human_bytes(number):
         return "unknown"
     if number < 1024:
         return f"{number} byte{'' if number == 1 else 's'}"
-    value, unit = float(number), ""
-    for unit in UNITS:
-        value /= 1024
-        if value < 1023.95:
-            break
-    return f"{value:.1f} {unit}"
+    value, power = number / 1024, 0
+    while value >= 1023.95 and power < len(UNITS) - 1:
+        value, power = value / 1024, power + 1
+    return f"{value:.1f} {UNITS[power]}"
 
 
 def count(number, noun):
