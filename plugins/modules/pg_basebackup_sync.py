@@ -23,6 +23,8 @@ description:
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.
+  - A long copy is reported while it runs, at least every 10 seconds, with bytes done and expected, rate and time left;
+    on the host in C(/run/pgops/progress-VERSION-CLUSTER.json). Not with C(no_log) or C(async).
   - Talks to the primary over libpq as O(replication_user); only V(delta) also reads its files over SSH, as
     O(postgres_user) on both sides, with verified host keys. The role needs C(REPLICATION) and
     C(pg_monitor), for V(rewind) also C(EXECUTE) on C(pg_ls_dir), C(pg_stat_file) and C(pg_read_binary_file), and
@@ -285,6 +287,38 @@ salvage:
     wal_bytes_past_fork:
       description: Bytes of WAL after the fork.
       type: int
+lost:
+  description:
+    - What this node had written that the primary does not have, read from its own WAL before anything was overwritten.
+    - Null when there was nothing, in check mode, and where C(pg_waldump) is missing.
+  returned: success
+  type: dict
+  contains:
+    commits:
+      description: Transactions committed after the fork.
+      type: int
+    first_commit:
+      description: When the first of them was committed, as the server wrote it.
+      type: str
+    last_commit:
+      description: When the last of them was committed.
+      type: str
+    tables:
+      description:
+        - The tables that were written to after the fork, the busiest first, at most 50. Rows of transactions that were
+          not committed count too.
+        - C(name) is null for a table that the primary does not have.
+      type: list
+      elements: dict
+    tables_not_listed:
+      description: How many more tables there were.
+      type: int
+    system_changes:
+      description: Changes of the system's own tables, as by C(CREATE) or C(ALTER).
+      type: int
+    complete:
+      description: Whether all of the WAL was read within the time for it.
+      type: bool
 salvages_removed:
   description: Older salvages of this data directory that were removed, beyond O(salvage_keep).
   returned: success
@@ -336,6 +370,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRu
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import overrides, sync, sync_options
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.layout import discover
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.marks import Marks
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.progress import Progress
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.rejoin import METHODS
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import Work
 
@@ -379,8 +414,12 @@ def synchronise(module, runner=None, clock=None):
         marks=Marks(layout),
         commands=[],
         timings={},
+        progress=Progress.of(layout),
     )
-    return sync.run(work, check_mode=module.check_mode)
+    try:
+        return sync.run(work, check_mode=module.check_mode)
+    finally:
+        work.progress.remove()
 
 
 def main():

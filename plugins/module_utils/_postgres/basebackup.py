@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import conffile, disk, rebuild, staging
+from . import conffile, disk, primary_work, progress, rebuild, staging
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -21,7 +21,9 @@ def run(work, observed, decision):
 
 def copy(work, observed, data):
     """Run pg_basebackup into ``data``; returns its bytes, those of the parts elsewhere too."""
-    answer = work.change(command(work, observed, data), long=True, user=work.user, timeout=None)
+    primary_work.wait_slot_free(work)
+    watch = work.meter("copy the primary", progress.pg_basebackup)
+    answer = work.change(command(work, observed, data), long=True, user=work.user, timeout=None, watch=watch)
     if answer.rc != 0:
         raise failed(
             "copy the primary",
@@ -29,6 +31,7 @@ def copy(work, observed, data):
             kind=MethodFailed,
             next_step=f"look at {work.desired.primary} and at the disk here, then run this again; the old data is kept",
         )
+    _settle_inside(observed, data)
     return disk.size_of(data) + sum(disk.size_of(staging.part_data(part)) for part in observed.disk.parts if part.new)
 
 
@@ -37,7 +40,7 @@ def command(work, observed, data):
     desired = work.desired
     keywords = dict(wanted_conninfo(desired), application_name="pgops_basebackup")
     argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
-    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password"]
+    argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     argv += ["--max-rate", desired.max_rate] if desired.max_rate else []
     return argv + list(_mappings(work, observed, data))
 
@@ -49,9 +52,22 @@ def _mappings(work, observed, data):
         yield f"--waldir={staging.part_data(parts['pg_wal'])}"
     for space in observed.primary.tablespaces:
         part = parts.get(f"pg_tblspc/{space.oid}")
-        inside = os.path.join(data, os.path.relpath(space.location, observed.primary.data_directory))
-        target = inside if part is None else staging.part_data(part)
+        target = _aside(data, space) if part is None else staging.part_data(part)
         yield f"--tablespace-mapping={_escaped(space.location)}={_escaped(target)}"
+
+
+def _aside(data, space):
+    """A tablespace inside the data directory: pg_basebackup would make its directory, and then find it in the way."""
+    return os.path.join(os.path.dirname(data), f"inside-{space.oid}")
+
+
+def _settle_inside(observed, data):
+    for space in observed.primary.tablespaces:
+        if os.path.isdir(_aside(data, space)):
+            place = os.path.join(data, os.path.relpath(space.location, observed.primary.data_directory))
+            if os.path.isdir(place):
+                os.rmdir(place)
+            os.rename(_aside(data, space), place)
 
 
 def _escaped(path):

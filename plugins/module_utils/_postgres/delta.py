@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import backup, rebuild, staging, standby_config
+from . import backup, progress, rebuild, staging, standby_config
 from .primary_files import SSH, remote
 from .work import MethodFailed, failed
 
@@ -68,7 +68,7 @@ def copy(work, observed, data):
     os.mkdir(data, 0o700)
     staging.give(data, work.user)
     with backup.held(work) as session:
-        moved = _rsync(work, primary.data_directory, data, disk.real_path, _filters())
+        moved = _rsync(work, primary.data_directory, data, disk.real_path, _filters(), primary.data_bytes)
         for part in parts:
             source = os.path.join(folders[part.name], part.entry)
             target = os.path.join(staging.part_data(part), part.entry)
@@ -85,12 +85,12 @@ def _filters():
     return [f"--exclude=/{name}/*" for name in EMPTIED] + [f"--exclude={pattern}" for pattern in LEFT_OUT]
 
 
-def _rsync(work, source, target, old, filters):
+def _rsync(work, source, target, old, filters, size=None):
     """Copy one tree; what ``old`` has with the same content comes from there. Returns the bytes received."""
     argv = command(work, source, target, old, filters)
-    moved = 0
+    moved, watch = 0, work.meter("copy what differs", progress.rsync, total=size)
     for attempt in range(ATTEMPTS):
-        answer = work.change(argv, long=True, user=work.user, timeout=None)
+        answer = work.change(argv, long=True, user=work.user, timeout=None, watch=watch)
         found = _RECEIVED.search(answer.stdout)
         moved += int(re.sub(r"\D", "", found.group(1))) if found else 0
         if answer.rc in (0, VANISHED):

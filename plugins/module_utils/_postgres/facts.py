@@ -190,6 +190,7 @@ class Observed(t.NamedTuple):
     fork: Fork
     tail: Tail = Tail()
     disk: Disk | None = None
+    lost: dict | None = None  # what only the target has, see lost.py; read when it is about to be overwritten
 
 
 __all__ = (

@@ -132,6 +132,7 @@ def write_manifest(work, place, observed, decision, *, complete):
         "fork_timeline": fork.timeline,
         "commits_past_fork": diverged.get("commits_past_fork"),
         "wal_bytes_past_fork": diverged.get("wal_bytes_past_fork"),
+        "lost": observed.lost,
         "method": decision.method,
         "primary": work.desired.primary,
         "control": control_digest(observed.disk.real_path),
@@ -143,13 +144,25 @@ def write_manifest(work, place, observed, decision, *, complete):
     give(path, work.user)
 
 
+def name_tables(place, named):
+    """Put the report with the names of its tables into the manifest."""
+    path = os.path.join(place, MANIFEST)
+    manifest = marks.read_json(path)
+    if manifest is not None:
+        owner = os.stat(path)
+        marks.write_json(path, dict(manifest, lost=named), mode=0o600)
+        if os.geteuid() == 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _keep_wal(work, observed, place):
     """Copy pg_wal (followed, where it is a link) and the control file."""
     source = observed.disk.real_path
     os.mkdir(os.path.join(place, "global"), 0o700)
     give(os.path.join(place, "global"), work.user)
     _copy(work, [os.path.join(source, "global", "pg_control")], os.path.join(place, "global"))
-    _copy_folder(work, os.path.realpath(os.path.join(source, "pg_wal")), os.path.join(place, "pg_wal"))
+    pg_wal = os.path.realpath(os.path.join(source, "pg_wal"))
+    _copy_folder(work, pg_wal, os.path.join(place, "pg_wal"), observed.disk.wal_bytes)
     return size_of(place)
 
 
@@ -159,18 +172,18 @@ def _keep_copy(work, observed, place):
     Parts that lie elsewhere become a part of the copy.
     """
     source, target = observed.disk.real_path, os.path.join(place, DATA)
-    _copy_folder(work, source, target)
+    _copy_folder(work, source, target, observed.disk.data_bytes)
     for part in observed.disk.parts:
         if not part.old:
             continue
         link = os.path.join(target, part.name)
         if part.name == "pg_wal":
             os.unlink(link)
-            _copy_folder(work, part.path, link)
+            _copy_folder(work, part.path, link, observed.disk.wal_bytes)
             continue
         folder = os.path.join(place, "tablespaces", os.path.basename(link))
         _make_folders(place, folder, work.user)
-        _copy(work, [os.path.join(part.path, part.entry)], folder)
+        _copy(work, [os.path.join(part.path, part.entry)], folder, part.old_bytes)
         os.unlink(link)
         os.symlink(folder, link)
     repoint(target, source, target)
@@ -194,21 +207,21 @@ def clear_standby_marks(folder, *, wrote_itself):
         standby_config.remove_file(folder, standby_config.STANDBY_SIGNAL)
 
 
-def _copy_folder(work, source, target):
+def _copy_folder(work, source, target, size):
     """Copy a directory under a new name, without what our own runs left in it."""
     os.mkdir(target, 0o700)
     names = [name for name in sorted(os.listdir(source)) if name not in NOT_OURS]
     for start in range(0, len(names), 500):  # pg_wal may hold very many files
-        _copy(work, [os.path.join(source, name) for name in names[start : start + 500]], target)
+        _copy(work, [os.path.join(source, name) for name in names[start : start + 500]], target, size)
     found = os.stat(source)
     os.chmod(target, found.st_mode & 0o777)
     if os.geteuid() == 0:
         os.chown(target, found.st_uid, found.st_gid)
 
 
-def _copy(work, sources, folder):
+def _copy(work, sources, folder, size=None):
     argv = ["cp", "-a", "--reflink=auto", "-t", folder, *sources]
-    answer = work.change(argv, long=True, timeout=COPY_LIMIT)
+    answer = work.change(argv, long=True, timeout=COPY_LIMIT, watch=work.meter("keep the old data", total=size))
     if answer.rc != 0:
         raise failed(
             "keep the old data",
@@ -224,6 +237,7 @@ __all__ = (
     "control_digest",
     "keep",
     "make_place",
+    "name_tables",
     "prune",
     "remove_unfinished",
     "write_manifest",

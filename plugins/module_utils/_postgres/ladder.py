@@ -151,13 +151,14 @@ def _not_for_rewind(target, primary, fork):
     return ""
 
 
-def delta_matters(observed, desired):
+def delta_matters(observed, desired, failed=()):
     """Tell whether it has to be known if the primary's files can be read: no cheaper way is open."""
     if desired.method == DELTA:
         return True
     if desired.method != "auto" or not observed.target.exists:
         return False
-    return not (judge_start(observed, desired).usable or judge_rewind(observed, desired).usable)
+    cheaper = ((START, judge_start), (REWIND, judge_rewind))
+    return not any(method not in failed and judge(observed, desired).usable for method, judge in cheaper)
 
 
 def judge_delta(observed, desired):

@@ -12,8 +12,11 @@ from . import lsn as wal
 from .facts import PRIMARY, STANDBY, Observed, Tail
 
 
-def observe(work):
-    """Return ``(Observed, evidence about this node)``. Sizes and WAL are read only when there is something to do."""
+def observe(work, failed=()):
+    """Return ``(Observed, evidence about this node)``. Sizes and WAL are read only when there is something to do.
+
+    ``failed`` names the methods that this run has tried already.
+    """
     target, evidence = observe_target.read(work)
     port = (evidence["layout"] or {}).get("port")
     primary = observe_primary.read(work.desired, os_user=work.user, local_port=port)
@@ -22,10 +25,10 @@ def observe(work):
         return observed, evidence
     if primary.in_recovery or primary.is_this_server:
         return observed, evidence
-    return _in_full(work, observed), evidence
+    return _in_full(work, observed, failed), evidence
 
 
-def _in_full(work, observed):
+def _in_full(work, observed, failed):
     target = observed.target
     primary = observe_primary.read_more(observed.primary, work.desired, os_user=work.user)
     tail, end_known = _tail(work, observed)
@@ -36,7 +39,7 @@ def _in_full(work, observed):
         primary=primary,
     )
     observed = Observed(target, primary, fork, _counted(tail, fork), where)
-    if ladder.delta_matters(observed, work.desired):
+    if ladder.delta_matters(observed, work.desired, failed):
         primary = primary._replace(files_problem=primary_files.problem(work, primary))
     return observed._replace(primary=primary)
 

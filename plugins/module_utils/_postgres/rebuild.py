@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import controldata, disk, keep, last_look, marks, primary_work, salvage, staging, standby_config
+from . import controldata, disk, keep, last_look, marks, salvage, staging, standby_config
 from . import layout as layouts
 from .overrides import here
 from .work import MethodFailed
@@ -42,7 +42,6 @@ def run(work, observed, decision, copier):
 def _copy(work, observed, decision, copier):
     origin = disk.origin(observed.primary)
     staging.make_room(observed.disk, work.user, primary=work.desired.primary, method=decision.method, origin=origin)
-    primary_work.wait_slot_free(work)
     data = staging.data_of(observed.disk)
     moved = copier(work, observed, data)
     check(work, observed, data)

@@ -23,6 +23,7 @@ class Outcome(t.NamedTuple):
     bytes_moved: int = 0
     place: str = ""
     bytes_kept: int = 0
+    lost: dict | None = None
     removed: tuple = ()  # older salvages beyond the number to keep
 
 
@@ -45,6 +46,7 @@ def result(*, decision, first, last, evidence, after, outcome, changed, seconds,
         "diverged": apart,
         "comparison": comparison(first, evidence, decision.keeping),
         "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
+        "lost": outcome.lost,
         "salvages_removed": list(outcome.removed),
         "observed": before,
         "postgres": after or evidence,

@@ -138,8 +138,9 @@ def repoint(data, before, after):
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
             link = os.path.join(folder, name)
-            if os.path.islink(link) and (os.readlink(link) + os.sep).startswith(before + os.sep):
-                _relink(link, after + os.readlink(link)[len(before) :])
+            place = os.path.realpath(link)  # the link may have been made through a link to the data directory
+            if os.path.islink(link) and (place + os.sep).startswith(before + os.sep):
+                _relink(link, after + place[len(before) :])
 
 
 def exchange(disk, user, kept=""):

@@ -16,6 +16,7 @@ from . import (
     keep,
     ladder,
     lock,
+    lost,
     observe,
     primary_work,
     rejoin,
@@ -53,9 +54,9 @@ def run(work, *, check_mode):
         return _Run(holding(work, descriptor), begun).go()
 
 
-def _observe(work):
+def _observe(work, failed=()):
     with work.timed("observe"):
-        return observe.observe(work)
+        return observe.observe(work, failed)
 
 
 def _planned(work, observed, evidence, decision, begun):
@@ -83,7 +84,7 @@ class _Run:
     def __init__(self, work, begun):
         self.work, self.begun = work, begun
         self.failed = {}
-        self.apart = None
+        self.apart, self.lost = None, None
         self.touched = False
         self.only_reloaded = False
 
@@ -108,6 +109,10 @@ class _Run:
             removed = keep.prune(
                 last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
             )
+            if self.lost:
+                self.lost = lost.name_tables(self.work, self.lost)
+                if outcome.place:
+                    keep.name_tables(outcome.place, self.lost)
         self.work.marks.forget()
         return report.result(
             decision=decision,
@@ -115,7 +120,7 @@ class _Run:
             last=last,
             evidence=evidence,
             after=after,
-            outcome=outcome._replace(removed=tuple(removed)),
+            outcome=outcome._replace(removed=tuple(removed), lost=self.lost),
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
@@ -149,7 +154,7 @@ class _Run:
     def _next(self, exc):
         """Plan again without the methods that failed; when none is left, the last failure is the answer."""
         try:
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
         except PgopsError as second:
             exc.evidence["then"] = str(second)
             raise exc from second
@@ -172,7 +177,7 @@ class _Run:
                 writes = observed.target.may_write
                 no_wal = writes and decision.method == ladder.START
                 server_control.stop(self.work, may_write=writes, leave_no_wal=no_wal)
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
             decision = self._plan(observed)
         if not observed.target.interrupted:
             self.apart = rejoin.diverged(observed) or self.apart
@@ -187,10 +192,19 @@ class _Run:
         self.touched = True
         if decision.method == ladder.START:
             return self._start(observed, decision)
+        observed = observed._replace(lost=self._lost(observed))
         method = {ladder.REWIND: rewind, ladder.DELTA: delta, ladder.BASEBACKUP: basebackup}[decision.method]
         outcome = Outcome(*method.run(self.work, observed, decision))
         server_control.start(self.work)
         return outcome
+
+    def _lost(self, observed):
+        """Read what is about to be overwritten and exists nowhere else; once in a run."""
+        if self.apart and self.lost is None and self.apart["commits_past_fork"] != 0 and observed.target.exists:
+            spans = observe.spans(observed, None)
+            with self.work.timed("report"):
+                self.lost = lost.read(self.work, spans, observed.primary.settings["segment_size"])
+        return self.lost
 
     def _start(self, observed, decision):
         folder, target = self.work.data_directory, observed.target

@@ -8,6 +8,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import resource
+import signal
 import typing as t
 
 from .._errors import CommandFailed, PgopsError
@@ -17,6 +20,15 @@ from .facts import Desired
 from .layout import Layout
 from .marks import Marks
 from .overrides import here
+from .progress import Meter, Progress, is_progress
+
+_WRONG = re.compile(r"\b(?:error|fatal|panic|failed|cannot|No space left)\b:?", re.IGNORECASE)
+
+
+SIGNALS = {
+    "SIGXFSZ": " (a file grew past the limit of this login, {limit} bytes: ulimit -f, /etc/security/limits.conf)",
+    "SIGKILL": " (by somebody, or by the kernel when memory ran out: journalctl -k)",
+}
 
 
 class MethodFailed(PgopsError):
@@ -36,6 +48,7 @@ class Work(t.NamedTuple):
     marks: Marks
     commands: list
     timings: dict
+    progress: Progress = Progress()
 
     @property
     def data_directory(self):
@@ -59,6 +72,13 @@ class Work(t.NamedTuple):
         self.commands.append(" ".join(str(word) for word in argv))
         return (self.jobs if long else self.runner).run(argv, **options)
 
+    def meter(self, step, parser=None, *, total=None):
+        """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
+
+        Without a parser of its lines the kernel is asked how much it has written; then it needs a ``total``.
+        """
+        return Meter(self.progress, self.clock, step, parser, total=total)
+
     def must_change(self, attempted, argv, **options):
         """Like ``change``, but anything except success is an error."""
         answer = self.change(argv, **options)
@@ -70,19 +90,31 @@ class Work(t.NamedTuple):
 def failed(attempted, answer: CommandResult, *, kind=CommandFailed, next_step=None):
     """Return the error for a command that did not succeed."""
     said = last_lines(answer.stderr or answer.stdout)
-    seen = "it did not end in time" if answer.rc is None else f"exit status {answer.rc}: {said}"
     return kind(
         attempted,
         server=here(),
-        seen=seen,
+        seen=_how_it_ended(answer.rc, said),
         next_step=next_step or f"run it by hand to see more: {' '.join(answer.argv[:3])} ...",
         evidence={"command": " ".join(answer.argv), "output": last_lines(answer.stderr or answer.stdout, count=20)},
     )
 
 
+def _how_it_ended(status, said):
+    if status is None:
+        return "it did not end in time"
+    if status >= 0:
+        return f"exit status {status}: {said}"
+    name = signal.Signals(-status).name
+    more = SIGNALS.get(name, "").format(limit=resource.getrlimit(resource.RLIMIT_FSIZE)[0])
+    return f"ended by the signal {name}{more}" + (f": {said}" if said else "")
+
+
 def last_lines(text, *, count=3):
-    """Return the last lines that say something (tools print the cause at the end)."""
+    """Return the last lines that say something: the errors where there are some, for what follows is tidying up."""
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line for line in lines if not is_progress(line)] or lines
+    wrong = [line for line in lines if _WRONG.search(line)]
+    lines = wrong if wrong and count < 10 else lines
     return " / ".join(lines[-count:])[-2000:]
 
 

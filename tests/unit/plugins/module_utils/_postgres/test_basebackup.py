@@ -33,4 +33,4 @@ def test_everything_lands_in_places_of_ours(tmp_path):
     words = words_of(tmp_path, spaces, parts)
     assert "--waldir=/wal/pgops-new/data" in words
     assert "--tablespace-mapping=/ts\\=1=/ts\\=1/pgops-new/data" in words
-    assert "--tablespace-mapping=/primary/in=/new/data/in" in words
+    assert "--tablespace-mapping=/primary/in=/new/inside-2" in words

@@ -11,7 +11,14 @@ import stat
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import Refused
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import basebackup, disk, rebuild, rejoin, staging
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import (
+    basebackup,
+    disk,
+    progress,
+    rebuild,
+    rejoin,
+    staging,
+)
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
@@ -62,7 +69,7 @@ class Node:
 
 @pytest.fixture(autouse=True)
 def _outside_world(monkeypatch):
-    monkeypatch.setattr(rebuild.primary_work, "wait_slot_free", lambda _work: None)
+    monkeypatch.setattr(basebackup.primary_work, "wait_slot_free", lambda _work: None)
     monkeypatch.setattr(rebuild.last_look, "require_safe", lambda *_arguments: None)
     monkeypatch.setattr(rebuild.controldata, "read", lambda **_arguments: {"system_identifier": "77"})
 
@@ -217,3 +224,18 @@ def test_a_finished_copy_is_only_moved(node):
     assert moved == 0
     assert node.job.runner.called("pg_basebackup") == []
     assert (node.data / "new").exists()
+
+
+def test_it_tells_how_far_it_is(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(progress.Progress, "write", lambda _self, content: told.append(content))
+    lines = "    0/1000 kB (0%), 0/1 tablespace\n 1000/1000 kB (100%), 1/1 tablespace\n"
+    node = Node(tmp_path, pg_basebackup=lambda words: (*copied(words)[:2], lines))
+    node.run(ABSENT)
+    assert [(one["step"], one["total"]) for one in told] == [("copy the primary", 1024000)]
+
+
+def test_a_failure_is_told_without_its_progress(tmp_path):
+    lines = "    0/1000 kB (0%), 0/1 tablespace\npg_basebackup: error: no luck\n 10/1000 kB (1%), 0/1 tablespace\n"
+    with pytest.raises(MethodFailed, match="exit status 1: pg_basebackup: error: no luck. Next"):
+        Node(tmp_path, pg_basebackup=(1, "", lines)).run(ABSENT)

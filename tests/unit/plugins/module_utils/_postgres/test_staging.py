@@ -212,6 +212,15 @@ def test_links_lead_to_the_final_places(tmp_path, monkeypatch):
     assert os.readlink(data / "pg_wal") == str(server.wal)
 
 
+def test_tablespaces_inside_follow_the_directory_also_when_they_were_made_through_a_link(tmp_path):
+    (tmp_path / "real" / "inside").mkdir(parents=True)
+    (tmp_path / "main").symlink_to(tmp_path / "real")
+    (tmp_path / "kept" / "pg_tblspc").mkdir(parents=True)
+    (tmp_path / "kept" / "pg_tblspc" / "1").symlink_to(tmp_path / "main" / "inside")
+    staging.repoint(str(tmp_path / "kept"), str(tmp_path / "real"), str(tmp_path / "kept"))
+    assert os.readlink(tmp_path / "kept" / "pg_tblspc" / "1") == str(tmp_path / "kept" / "inside")
+
+
 def test_tablespaces_inside_follow_the_directory(tmp_path):
     (tmp_path / "kept" / "pg_tblspc").mkdir(parents=True)
     (tmp_path / "kept" / "pg_tblspc" / "1").symlink_to("/data/main/inside")

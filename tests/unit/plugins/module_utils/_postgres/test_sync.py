@@ -45,6 +45,8 @@ class Stage:
             (sync.basebackup, "run", lambda *_a: self.method("basebackup")),
             (sync.staging, "unpark", lambda _d: bool(self.parked and self.parked.pop())),
             (sync.staging, "clear", lambda _d: self.events.append("clear")),
+            (sync.lost, "read", lambda *_a: self.events.append("lost") or {"commits": 3, "tables": []}),
+            (sync.lost, "name_tables", lambda _w, report: dict(report, named=True)),
             (sync.keep, "prune", lambda *a, **k: self.events.append(("prune", a[2])) or ["/older"]),
             (sync.standby_config, "write", lambda *_a: self.events.append("settings")),
             (sync.standby_config, "mark_standby", lambda *_a: self.events.append("mark")),
@@ -55,7 +57,7 @@ class Stage:
             self.patch.setattr(place, name, fake)
         return sync.run(self.job, check_mode=check_mode)
 
-    def observe(self, _work):
+    def observe(self, _work, _failed=()):
         sight = self.sights.pop(0) if len(self.sights) > 1 else self.sights[0]
         if isinstance(sight, Exception):
             raise sight
@@ -114,7 +116,7 @@ def test_a_refusal_changes_nothing(stage):
 
 def test_a_running_old_primary_is_stopped_marked_and_rewound(stage):
     result = stage.play(RUNNING, RUNNING, DIVERGED)
-    assert stage.events == [("stop", True, False), "mark", "slot", "rewind", "start", "verify", *CLEANED]
+    assert stage.events == [("stop", True, False), "mark", "slot", "lost", "rewind", "start", "verify", *CLEANED]
     assert (result["method"], result["changed"], result["bytes_moved"]) == ("rewind", True, 1000)
     assert result["postgres"] is AFTER
     assert result["fork_lsn"] == "0/3001000"
@@ -140,7 +142,7 @@ def test_a_rewound_directory_of_a_killed_run_is_only_finished(stage):
 
 def test_a_method_that_fails_falls_to_the_next_with_its_reason(stage):
     result = stage.play(DIVERGED, DIVERGED, DIVERGED, broken={"rewind": luckless()})
-    assert stage.events == ["mark", "slot", "rewind", "mark", "slot", "basebackup", "start", "verify", *CLEANED]
+    assert stage.events == ["mark", "slot", "lost", "rewind", "mark", "slot", "basebackup", "start", "verify", *CLEANED]
     assert methods(result) == [
         ("none", False),
         ("start", False),
@@ -247,7 +249,7 @@ def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
         "diverged", "comparison", "salvage", "observed", "postgres", "executed_commands", "diff",
-        "salvages_removed",
+        "salvages_removed", "lost",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
     assert set(stage.play(DIVERGED)) == keys
