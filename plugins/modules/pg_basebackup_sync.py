@@ -244,6 +244,29 @@ diverged:
     commits_past_fork:
       description: Transactions committed after the fork. Null when unknown.
       type: int
+comparison:
+  description:
+    - Both sides next to each other as they were at the beginning. What was not needed, and so not read, is null.
+    - C(system_identifier), C(timeline), C(lsn) and C(oldest_wal) each hold C(target) and C(primary).
+  returned: success
+  type: dict
+  contains:
+    wal_needed_from:
+      description: Position from which the chosen way needs WAL. Null where WAL can't help.
+      type: str
+    fork:
+      description: C(relation), C(timeline) and C(lsn) of the point where the histories part.
+      type: dict
+    past_fork:
+      description: C(wal_bytes) and C(commits) that only this node has.
+      type: dict
+    pages:
+      description: C(data_checksums) and C(wal_log_hints) of this node.
+      type: dict
+    disk:
+      description: >-
+        C(data_directory), C(data_bytes), C(free_bytes), C(salvage_directory), C(salvage_free_bytes), C(salvage_bytes).
+      type: dict
 salvage:
   description: What was (or would be) kept of the old node. Null when there was nothing to keep.
   returned: success

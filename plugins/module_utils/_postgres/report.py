@@ -12,6 +12,7 @@ import typing as t
 
 from . import lsn as wal
 from . import marks
+from .comparison import comparison
 from .disk import SALVAGE_SUFFIX, size_of
 from .keep import MANIFEST
 
@@ -43,6 +44,7 @@ def result(*, decision, first, last, evidence, after, outcome, changed, seconds,
         "seconds": round(seconds, 2),
         "fork_lsn": (apart or {}).get("fork_lsn"),
         "diverged": apart,
+        "comparison": comparison(first, evidence, decision.keeping),
         "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
         "lost": outcome.lost,
         "salvages_removed": list(outcome.removed),

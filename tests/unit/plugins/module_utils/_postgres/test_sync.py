@@ -248,7 +248,7 @@ def test_a_parked_directory_comes_back_before_anything_is_decided(stage):
 def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
-        "diverged", "salvage", "observed", "postgres", "executed_commands", "diff",
+        "diverged", "comparison", "salvage", "observed", "postgres", "executed_commands", "diff",
         "salvages_removed", "lost",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
