@@ -50,7 +50,10 @@ class Cluster:
         return self._lab
 
     def up(self) -> None:
-        """Make the lab, deploy, fill the database."""
+        """Make the lab, deploy, fill the database; with LAB_KEEP a lab that was kept goes on."""
+        if self.settings.keep and self._kept():
+            self.say("the lab is still there")
+            return
         lab_command("down", LAB_PROJECT=self.settings.project)
         lab_command("up", LAB_PROJECT=self.settings.project, LAB_SUBNET=self.settings.subnet)
         self._lab = Lab(self.settings.project)
@@ -63,6 +66,16 @@ class Cluster:
         host.run(self.lab, primary, init, user="postgres", limit=3600)
         host.psql(self.lab, primary, "CREATE TABLE bench_split (n int, t text)", database=DATABASE)
         self.wait_healthy()
+
+    def _kept(self):
+        """A lab of an earlier run that is healthy and holds the database of this scale."""
+        try:
+            self._lab = Lab(self.settings.project)
+            size = host.psql(self.lab, self.roles()[0], "SELECT count(*) FROM pgbench_branches", database=DATABASE)
+            self.wait_healthy(limit=20)
+            return int(size) == self.settings.scale
+        except Exception:  # noqa: BLE001  whatever is wrong with it, a new one is made
+            return False
 
     def down(self) -> None:
         """Remove the lab."""
@@ -110,7 +123,8 @@ class Cluster:
         primary, standby = self.roles()
         lag = (
             "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' "
-            f"AND application_name = '{self.slot(standby)}' AND pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 65536"
+            f"AND application_name = '{self.slot(standby)}' "
+            "AND pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 65536"
         )
         eventually(lambda: self.lab.sql(primary, lag) == [(1,)], timeout=limit)
         with watch.Watch(self.questions(standby, primary)) as look:

@@ -21,7 +21,7 @@ end=$(date +%s%N); echo "$at $end $(($(cat {rx}) - rx)) $rc"; tail -c 20000 /tmp
 
 
 class Timed(t.NamedTuple):
-    """A command that ran on a host: when it began there, for how long, bytes that came in on the interface meanwhile."""
+    """A command that ran on a host: when it began there, how long it took, bytes that came in meanwhile."""
 
     began: float
     seconds: float
@@ -32,7 +32,7 @@ class Timed(t.NamedTuple):
 def run(lab, name: str, command: str, *, user: str | None = None, limit: int = LIMIT) -> str:
     """Run a command, as root or another user; returns its output."""
     if user:
-        command = f"cd / && runuser -u {user} -- bash -o pipefail -c {shlex.quote(command)}"
+        command = f"cd / && {become(user)} bash -o pipefail -c {shlex.quote(command)}"
     bounded = f"timeout -k 10 {limit} bash -o pipefail -c {shlex.quote(command)}"
     try:
         done = lab.ssh(name, bounded, timeout=limit + 30)
@@ -46,12 +46,17 @@ def run(lab, name: str, command: str, *, user: str | None = None, limit: int = L
 
 def timed(lab, name: str, command: str, *, user: str = "postgres", limit: int = LIMIT, fine=(0,)) -> Timed:
     """Run a command and time it on the host itself. ``fine``: exit statuses that are a success."""
-    inner = f"cd / && timeout -k 10 {limit} runuser -u {user} -- bash -o pipefail -c {shlex.quote(command)}"
+    inner = f"cd / && {become(user)} timeout -k 10 {limit} bash -o pipefail -c {shlex.quote(command)}"
     head, _line, output = run(lab, name, _TIMED.format(rx=RX, command=inner), limit=limit + 30).partition("\n")
     at, end, received, status = (int(word) for word in head.split())
     if status not in fine:
         raise CannotMeasure(f"{name}: exit status {status} of: {brief(command)}: {output[-600:]}")
     return Timed(at / 1e9, (end - at) / 1e9, received, output)
+
+
+def become(user: str) -> str:
+    """The words before a command of that user; libpq finds its password file by HOME."""
+    return f"HOME=~{user} runuser -u {user} --"
 
 
 def psql(lab, name: str, statement: str, *, database: str = "postgres", port: int = 5432) -> str:

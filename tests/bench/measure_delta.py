@@ -84,7 +84,8 @@ def _sums(cluster, name):
     names = " ".join(f"! -name '{pattern}'" for pattern in LEFT_OUT if "/" not in pattern)
     paths = " ".join(f"! -path './{pattern}'" for pattern in LEFT_OUT if "/" in pattern)
     find = f"cd {DATA} && find . -type f {names} {paths}"
-    sums = host.run(cluster.lab, name, f"({find} -print0 | xargs -0 -P2 -n32 md5sum) 2>/dev/null; true", user="postgres")
+    hashed = f"({find} -print0 | xargs -0 -P2 -n32 md5sum) 2>/dev/null; true"
+    sums = host.run(cluster.lab, name, hashed, user="postgres")
     sizes = host.run(cluster.lab, name, f"{find} -printf '%s %p\\n' 2>/dev/null; true", user="postgres")
     size_of = {path: int(size) for size, path in (line.split(" ", 1) for line in sizes.splitlines())}
     pairs = (line.split(maxsplit=1) for line in sums.splitlines())

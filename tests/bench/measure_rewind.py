@@ -13,9 +13,10 @@ from .failure import CannotMeasure
 from .figures import Figure, median, of_runs
 
 NAMES = (
-    "rewind", "rewind_overhead", "rewind_attached", "rewind_rebuild", "rewind_bytes", "rewind_received",
-    "rewind_salvage", "rewind_salvage_copy",
+    "rewind", "rewind_overhead", "rewind_attached", "rewind_streams", "rewind_rebuild", "rewind_bytes",
+    "rewind_received", "rewind_told", "rewind_salvage", "rewind_salvage_copy",
 )  # fmt: skip
+WIRE = "received by the node during the whole command, Ansible and streaming included"
 DONE = re.compile(r"(\d+)/\d+ kB \(\s*\d+%\) copied")
 # Steps of the module before the node is touched; all that is left of its seconds is the rebuilding.
 BEFORE = ("observe", "slot", "checkpoint", "crash_recovery", "rehearsal", "salvage", "stop", "plan")
@@ -84,6 +85,7 @@ def _figures(alone, ours):
     attached = [max(each["streams"], each["attached"]) for each in ours]
     told = [module["bytes_moved"] for module in modules]
     overhead = [seconds - median(tool) for seconds in wall]
+    wire, wire_by_hand = [each["received"] for each in ours], [run.received for run in alone]
     by_hand = [reported(run.output) for run in alone]
     return [
         of_runs("rewind", "s", wall, baseline=tool, note="whole playbook, without a full salvage; baseline: pg_rewind"),
@@ -91,12 +93,10 @@ def _figures(alone, ours):
         of_runs("rewind_attached", "s", attached, baseline=tool, note="command to streaming and attached everywhere"),
         of_runs("rewind_streams", "s", [each["streams"] for each in ours], baseline=tool, note="command to streaming"),
         of_runs("rewind_rebuild", "s", [rebuild_seconds(m) for m in modules], baseline=tool, note="node rebuilt"),
-        of_runs("rewind_bytes", "bytes", told, baseline=by_hand, note="told by the module; baseline: by pg_rewind alone"),
-        of_runs(
-            "rewind_received", "bytes", [each["received"] for each in ours], baseline=[run.received for run in alone],
-            note="interface of the node during the whole command (Ansible and streaming too); baseline: during pg_rewind",
-        ),
-    ]  # fmt: skip
+        of_runs("rewind_bytes", "bytes", wire, baseline=by_hand, note=f"{WIRE}; baseline: what pg_rewind alone tells"),
+        of_runs("rewind_received", "bytes", wire, baseline=wire_by_hand, note=f"{WIRE}; baseline: during pg_rewind"),
+        of_runs("rewind_told", "bytes", told, baseline=by_hand, note="the module says; baseline: pg_rewind alone"),
+    ]
 
 
 def _salvage_figures(ours, kept):

@@ -22,6 +22,7 @@ requirements:
 """
 
 MODULE = "pg_basebackup_sync"
+KEPT = ("method", "seconds", "timings", "bytes_moved", "salvage", "changed")
 
 
 class CallbackModule(CallbackBase):
@@ -50,7 +51,7 @@ class CallbackModule(CallbackBase):
         task = getattr(result, "task", None) or result._task
         answer = getattr(result, "result", None) or result._result
         if task.action.endswith(MODULE):
-            kept = {key: answer.get(key) for key in ("method", "seconds", "timings", "bytes_moved", "salvage", "changed")}
+            kept = {key: answer.get(key) for key in KEPT}
             self.modules.append(dict(kept, check=bool(task.check_mode), at=time.time()))
 
     def v2_playbook_on_stats(self, stats):
