@@ -16,7 +16,7 @@ import psycopg2
 from . import figures, measure_basebackup, measure_delta, measure_memory, measure_noop, measure_rewind, peers, settings
 from .anatomy import anatomy
 from .cluster import Cluster
-from .failure import CannotMeasure
+from .failure import CannotMeasure, NotAvailable
 from .playbook import EVIDENCE, ROOT
 
 CLUSTER = {
@@ -82,7 +82,7 @@ def measure_cluster(wanted: settings.Settings, report: Report, shared: dict) -> 
             report.add(module.measure(cluster), setting)
         except FAILURES as exc:
             report.add(not_taken(module.NAMES, exc), setting)
-            if not cluster.broken and name != names[-1]:
+            if not (cluster.broken or isinstance(exc, NotAvailable) or name == names[-1]):
                 cluster.mend()
     report.anatomies += [anatomy(label, run) for label, run in shared.get("anatomy", {}).items()]
     report.write()

@@ -8,3 +8,7 @@ from __future__ import annotations
 
 class CannotMeasure(Exception):
     """The reason is shown in the place of the figure."""
+
+
+class NotAvailable(CannotMeasure):
+    """There is nothing to measure, and nothing was touched."""

@@ -9,7 +9,7 @@ import yaml
 
 from . import host
 from .cluster import DATA, Cluster
-from .failure import CannotMeasure
+from .failure import CannotMeasure, NotAvailable
 from .figures import Figure, of_runs
 from .playbook import ROOT
 
@@ -33,7 +33,7 @@ def available() -> bool:
 def measure(cluster: Cluster) -> list[Figure]:
     """Both rsyncs and ours read the same old tree; what they make is removed, so that the old tree stays as it is."""
     if not available():
-        raise CannotMeasure("this version has no method delta")
+        raise NotAvailable("not available: this version has no method delta")
     beside, in_place, ours, changed, received = [], [], [], [], []
     for number in range(cluster.settings.long_runs):
         cluster.say(f"delta: {number + 1} of {cluster.settings.long_runs}")

@@ -14,9 +14,10 @@ from .figures import Figure, median, of_runs
 
 NAMES = (
     "rewind", "rewind_overhead", "rewind_attached", "rewind_streams", "rewind_rebuild", "rewind_bytes",
-    "rewind_received", "rewind_told", "rewind_salvage", "rewind_salvage_copy",
+    "rewind_streamed", "rewind_told", "rewind_salvage", "rewind_salvage_copy",
 )  # fmt: skip
-WIRE = "received by the node during the whole command, Ansible and streaming included"
+WIRE = "received by the node's interface during the whole command"
+TOLD = "what pg_rewind tells it copied"
 DONE = re.compile(r"(\d+)/\d+ kB \(\s*\d+%\) copied")
 # Steps of the module before the node is touched; all that is left of its seconds is the rebuilding.
 BEFORE = ("observe", "slot", "checkpoint", "crash_recovery", "rehearsal", "salvage", "stop", "plan")
@@ -56,12 +57,20 @@ def _ours(cluster, label, **variables):
         run = cluster.recover(label, old, **variables)
         complete = look.wait(10)
     received = host.received(cluster.lab, old) - before
+    streamed = _streamed(cluster, old)
     cluster.require_load(new)
     if run.module.get("method") != "rewind" or not complete:
         raise CannotMeasure(f"method {run.module.get('method')}, seen: {sorted(look.at)}")
     cluster.clean(old)
     at = {name: moment - run.began for name, moment in look.at.items()}
-    return {"run": run, "received": received, "streams": at.pop("streams"), "attached": max(at.values())}
+    moments = {"streams": at.pop("streams"), "attached": max(at.values())}
+    return {"run": run, "received": received, "streamed": streamed, **moments}
+
+
+def _streamed(cluster, name):
+    """WAL that came by streaming since the node is back."""
+    lsns = "pg_wal_lsn_diff(flushed_lsn, receive_start_lsn)"
+    return int(host.psql(cluster.lab, name, f"SELECT {lsns} FROM pg_stat_wal_receiver") or 0)
 
 
 def reported(output: str) -> int:
@@ -85,7 +94,8 @@ def _figures(alone, ours):
     attached = [max(each["streams"], each["attached"]) for each in ours]
     told = [module["bytes_moved"] for module in modules]
     overhead = [seconds - median(tool) for seconds in wall]
-    wire, wire_by_hand = [each["received"] for each in ours], [run.received for run in alone]
+    wire, streamed = [each["received"] for each in ours], [each["streamed"] for each in ours]
+    apart = [whole - wal for whole, wal in zip(wire, streamed)]
     by_hand = [reported(run.output) for run in alone]
     return [
         of_runs("rewind", "s", wall, baseline=tool, note="whole playbook, without a full salvage; baseline: pg_rewind"),
@@ -93,9 +103,9 @@ def _figures(alone, ours):
         of_runs("rewind_attached", "s", attached, baseline=tool, note="command to streaming and attached everywhere"),
         of_runs("rewind_streams", "s", [each["streams"] for each in ours], baseline=tool, note="command to streaming"),
         of_runs("rewind_rebuild", "s", [rebuild_seconds(m) for m in modules], baseline=tool, note="node rebuilt"),
-        of_runs("rewind_bytes", "bytes", wire, baseline=by_hand, note=f"{WIRE}; baseline: what pg_rewind alone tells"),
-        of_runs("rewind_received", "bytes", wire, baseline=wire_by_hand, note=f"{WIRE}; baseline: during pg_rewind"),
-        of_runs("rewind_told", "bytes", told, baseline=by_hand, note="the module says; baseline: pg_rewind alone"),
+        of_runs("rewind_bytes", "bytes", apart, baseline=told, note=f"{WIRE}, less rewind_streamed; baseline: {TOLD}"),
+        of_runs("rewind_streamed", "bytes", streamed, note="WAL streamed from the start of the standby on"),
+        of_runs("rewind_told", "bytes", told, baseline=by_hand, note=f"{TOLD}; baseline: the same of pg_rewind alone"),
     ]
 
 
