@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import time
-
-import psycopg2
+import traceback
 
 from . import figures, measure_basebackup, measure_delta, measure_memory, measure_noop, measure_rewind, peers, settings
 from .anatomy import anatomy
@@ -26,7 +25,6 @@ CLUSTER = {
     "delta": measure_delta,
     "memory": measure_memory,
 }
-FAILURES = (CannotMeasure, AssertionError, OSError, subprocess.SubprocessError, psycopg2.Error, ValueError, KeyError)
 BEGAN = time.monotonic()
 
 
@@ -58,36 +56,49 @@ class Report:
 
 def not_taken(names, exc) -> list[figures.Figure]:
     """The same reason for all figures of a measurement."""
-    reason = f"{exc or type(exc).__name__}"
+    reason = f"{exc}" if isinstance(exc, CannotMeasure) else f"{type(exc).__name__}: {exc}"
     say(f"not taken: {', '.join(names)}: {reason}")
+    with (EVIDENCE / "failures.log").open("a", encoding="utf-8") as stream:
+        traceback.print_exception(exc, file=stream)
     return [figures.not_taken(name, reason) for name in names]
 
 
 def measure_cluster(wanted: settings.Settings, report: Report, shared: dict) -> None:
     """What is measured on the cluster that the collection deploys."""
     names = [name for name in CLUSTER if name in wanted.only]
-    cluster, setting = Cluster(wanted, say), ""
-    cluster.shared = shared
+    cluster = Cluster(wanted, shared, say)
+    try:
+        setting = bring_up(cluster)
+        for name in names:
+            say(f"measuring {name}")
+            take(cluster, CLUSTER[name], report, setting, mend=name != names[-1])
+        report.anatomies += [anatomy(label, run) for label, run in shared.get("anatomy", {}).items()]
+        report.write()
+    finally:
+        if not wanted.keep:
+            cluster.down()
+
+
+def bring_up(cluster: Cluster) -> str:
+    """The lab with its database; returns the setting in words."""
     try:
         cluster.up()
-        setting = cluster.setting()
-    except FAILURES as exc:
-        cluster.broken = f"the cluster did not come up: {exc}"
-    for name in names:
-        module = CLUSTER[name]
-        say(f"measuring {name}")
-        try:
-            if cluster.broken:
-                raise CannotMeasure(cluster.broken)
-            report.add(module.measure(cluster), setting)
-        except FAILURES as exc:
-            report.add(not_taken(module.NAMES, exc), setting)
-            if not (cluster.broken or isinstance(exc, NotAvailable) or name == names[-1]):
-                cluster.mend()
-    report.anatomies += [anatomy(label, run) for label, run in shared.get("anatomy", {}).items()]
-    report.write()
-    if not wanted.keep:
-        cluster.down()
+        return cluster.setting()
+    except Exception as exc:
+        cluster.broken = f"the cluster did not come up: {exc or type(exc).__name__}"
+        return ""
+
+
+def take(cluster: Cluster, module, report: Report, setting: str, *, mend: bool) -> None:
+    """One measurement. Whatever goes wrong in it is its reason, and the run goes on."""
+    try:
+        if cluster.broken:
+            raise NotAvailable(cluster.broken)
+        report.add(module.measure(cluster), setting)
+    except Exception as exc:
+        report.add(not_taken(module.NAMES, exc), setting)
+        if mend and not isinstance(exc, NotAvailable):
+            cluster.mend()
 
 
 def main() -> int:
@@ -101,7 +112,9 @@ def main() -> int:
         print(f"About {wanted.needed_bytes >> 30} GiB of disk are needed for BENCH_SCALE={wanted.scale}, and "
               f"{free >> 30} GiB are free. Make room, or lower BENCH_SCALE.", file=sys.stderr)  # fmt: skip
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     shutil.rmtree(EVIDENCE, ignore_errors=True)
+    EVIDENCE.mkdir(parents=True)
     report, shared = Report(), {}
     try:
         if set(wanted.only) & set(CLUSTER):

@@ -40,14 +40,26 @@ def measure(cluster: Cluster) -> list[Figure]:
     make_files(cluster)
     old, _new = cluster.diverge()
     files = int(host.run(cluster.lab, old, f"find {DATA} -type f | wc -l"))
-    figures = [_of(cluster, "rewind", old, files, recover_standby_salvage_skip="true")]
+    ping = _ping(cluster, old)
+    figures = [_of(cluster, "rewind", old, files, ping, recover_standby_salvage_skip="true")]
     cluster.wait_healthy()
     _primary, standby = cluster.roles()
     host.run(cluster.lab, standby, "systemctl stop 'postgresql@*'", limit=300)
-    return [*figures, _of(cluster, "basebackup", standby, files)]
+    return [*figures, _of(cluster, "basebackup", standby, files, ping)]
 
 
-def _of(cluster, method, name, files, **variables):
+def _ping(cluster, name):
+    """What Python and Ansible take without us."""
+    install(cluster, name)
+    try:
+        cluster.playbook("memory-ping", name, "-m", "ping", "--become", program="ansible")
+        lines = host.run(cluster.lab, name, f"cat {LOG}").splitlines()
+    finally:
+        remove(cluster, name)
+    return highest(lines, "ping")[0] / 1024
+
+
+def _of(cluster, method, name, files, ping, **variables):
     cluster.say(f"memory: {method} with {files} files")
     install(cluster, name)
     try:
@@ -59,16 +71,16 @@ def _of(cluster, method, name, files, **variables):
     if run.module.get("method") != method:
         raise CannotMeasure(f"the method was {run.module.get('method')}")
     peak, module = highest(lines)
-    note = f"peak of {module}, {files} files in the data directory; module took {run.module['seconds']:.0f} s"
-    return Figure(f"memory_{method}", peak / 1024, "MiB", runs=[peak / 1024], note=note)
+    note = f"peak of {module}, {files} files; module took {run.module['seconds']:.0f} s; baseline: Ansible's ping"
+    return Figure(f"memory_{method}", peak / 1024, "MiB", ping, [peak / 1024], note)
 
 
-def highest(lines: list[str]) -> tuple[int, str]:
-    """The largest peak in kB, and whose it is: of our modules, and of Python processes that they may have started."""
+def highest(lines: list[str], expected: str = "pg_basebackup_sync") -> tuple[int, str]:
+    """The largest peak in kB among our modules (of ``ping``: its own), and whose it is."""
     told = [json.loads(line) for line in lines]
-    if not any(each["module"].endswith("pg_basebackup_sync") for each in told):
-        raise CannotMeasure("the hook saw no pg_basebackup_sync")
-    ours = [each for each in told if each["module"].startswith(OURS)]
+    if not any(each["module"].endswith(expected) for each in told):
+        raise CannotMeasure(f"the hook saw no {expected}")
+    ours = [each for each in told if each["module"].startswith(OURS) or each["module"].endswith(expected)]
     most = max(ours, key=lambda each: each["kb"])
     return most["kb"], most["module"]
 

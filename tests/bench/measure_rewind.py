@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from . import host, watch
-from .cluster import DATA, Cluster
+from .cluster import DATA, Cluster, eventually, same_rows
 from .failure import CannotMeasure
 from .figures import Figure, median, of_runs
 
@@ -24,13 +24,16 @@ BEFORE = ("observe", "slot", "checkpoint", "crash_recovery", "rehearsal", "salva
 
 
 def measure(cluster: Cluster) -> list[Figure]:
-    """Baseline and ours in turn, so that a drift of the machine meets both."""
+    """Baseline and ours in turn, so that a drift of the machine meets both, and on either host."""
     alone, ours = [], []
     for number in range(cluster.settings.runs):
-        cluster.say(f"rewind: pg_rewind alone, {number + 1} of {cluster.settings.runs}")
-        alone.append(_by_hand(cluster, number))
-        cluster.say(f"rewind: recover_standby.yml, {number + 1} of {cluster.settings.runs}")
-        ours.append(_ours(cluster, f"rewind-{number}", recover_standby_salvage_skip="true"))
+        cluster.say(f"rewind: pg_rewind alone and recover_standby.yml, {number + 1} of {cluster.settings.runs}")
+        turns = [
+            lambda n=number: alone.append(_by_hand(cluster, n)),
+            lambda n=number: ours.append(_ours(cluster, f"rewind-{n}", recover_standby_salvage_skip="true")),
+        ]
+        for turn in turns if number % 2 == 0 else reversed(turns):  # the roles change hosts each time
+            turn()
     cluster.shared["pg_rewind"] = [run.seconds for run in alone]
     cluster.shared.setdefault("anatomy", {})["rewind"] = ours[-1]["run"]
     figures = _figures(alone, ours)
@@ -61,6 +64,7 @@ def _ours(cluster, label, **variables):
     cluster.require_load(new)
     if run.module.get("method") != "rewind" or not complete:
         raise CannotMeasure(f"method {run.module.get('method')}, seen: {sorted(look.at)}")
+    eventually(lambda: same_rows(cluster.lab, old, new))
     cluster.clean(old)
     at = {name: moment - run.began for name, moment in look.at.items()}
     moments = {"streams": at.pop("streams"), "attached": max(at.values())}

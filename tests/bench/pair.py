@@ -8,7 +8,7 @@ from __future__ import annotations
 import psycopg2
 
 from . import host, watch
-from .cluster import DATABASE, RATE, SPLIT_ROWS, UNIT, Lab, eventually, lab_command, one_per_cent
+from .cluster import DATABASE, RATE, SPLIT_ROWS, UNIT, Lab, eventually, lab_command, one_per_cent, same_rows
 from .failure import CannotMeasure
 from .settings import Settings
 
@@ -107,8 +107,11 @@ class Pair:
         client = f"pgbench -n -b simple-update -c 1 -R {RATE} -T 86400 {DATABASE}"
         self.run(name, f"systemd-run -q --collect --unit={UNIT} --uid=postgres {client}")
 
-    def rejoin(self, name: str, primary: str, command: str) -> tuple[float, int]:
-        """Start the rejoin; seconds until the primary lists the node as streaming, bytes received until then."""
+    def rejoin(self, name: str, primary: str, command: str, rewound: str) -> tuple[float, int]:
+        """Start the rejoin; seconds until the primary lists the node as streaming, bytes received until then.
+
+        ``rewound`` is a command that succeeds when the tool has really run pg_rewind.
+        """
         before = host.received(self.lab, name)
         question = (lambda: self.connect(primary), watch.streams(address=f"{self.address(name)}%"))
         with watch.Watch({"streams": question}) as look:
@@ -119,4 +122,6 @@ class Pair:
         received = host.received(self.lab, name) - before
         if self.run(primary, f"systemctl is-active {UNIT} || true").strip() != "active":
             raise CannotMeasure(f"the writing client on {primary} has ended")
+        self.run(name, rewound)
+        eventually(lambda: same_rows(self.lab, name, primary), timeout=60)
         return look.at["streams"] - began, received

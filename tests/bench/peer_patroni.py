@@ -64,7 +64,7 @@ def conf(pair, name: str) -> str:
         },
         "postgresql": {
             "listen": f"{address}:5432", "connect_address": f"{address}:5432", "data_dir": DATA, "bin_dir": BIN,
-            "pgpass": "/tmp/bench-pgpass",
+            "pgpass": "/tmp/bench-pgpass", "basebackup": {"checkpoint": "fast"},
             "authentication": {kind: {"username": user, "password": "bench"} for kind, user in users.items()},
             "pg_hba": ["local all all trust", f"host all all {subnet} trust", f"host replication all {subnet} trust"],
         },
@@ -88,7 +88,9 @@ def cycle(pair, old: str, new: str) -> tuple[float, int]:
     eventually(lambda: pair.in_recovery(new) is False, timeout=FAILOVER)
     pair.open_way(old)
     pair.write_after_fork(new)
-    return pair.rejoin(old, new, start_command())
+    began = pair.run(old, "date '+%F %T'").strip()
+    rewound = f"journalctl -u {UNIT} --since '{began}' | grep -q 'pg_rewind exit code=0'"
+    return pair.rejoin(old, new, start_command(), rewound)
 
 
 def remove(pair) -> None:

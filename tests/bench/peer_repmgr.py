@@ -66,7 +66,7 @@ def cycle(pair, old: str, new: str) -> tuple[float, int]:
     pair.write_after_fork(new)
     target = f"host={pair.address(new)} user=repmgr dbname=repmgr connect_timeout=2"
     command = f"cd / && runuser -u postgres -- repmgr -f {CONF} node rejoin -d '{target}' --force-rewind"
-    return pair.rejoin(old, new, command)
+    return pair.rejoin(old, new, command, "grep -q pg_rewind /tmp/bench-rejoin")
 
 
 def remove(pair) -> None:

@@ -5,20 +5,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-
-import psycopg2
 
 from . import peer_patroni, peer_repmgr
 from .cluster import DATABASE, UNIT
-from .failure import CannotMeasure
 from .figures import Figure, not_taken, of_runs
 from .pair import Pair
 from .settings import Settings
 
 TOOLS = {"repmgr": peer_repmgr, "patroni": peer_patroni}
-FAILURES = (CannotMeasure, AssertionError, OSError, subprocess.SubprocessError, psycopg2.Error, ValueError)
 
 
 def measure(wanted: Settings, report, shared: dict, say) -> None:
@@ -26,7 +21,7 @@ def measure(wanted: Settings, report, shared: dict, say) -> None:
     names = {tool: (f"peer_{tool}", f"peer_{tool}_received") for tool in TOOLS}
     try:
         pair = Pair(wanted, say)
-    except FAILURES as exc:
+    except Exception as exc:
         for both in names.values():
             report.add([not_taken(name, f"the hosts did not come up: {exc}") for name in both], "")
         return
@@ -35,9 +30,9 @@ def measure(wanted: Settings, report, shared: dict, say) -> None:
             say(f"measuring the rejoin by {tool}")
             try:
                 report.add(*_of(pair, module, tool, shared.get("pg_rewind")))
-            except FAILURES as exc:
+            except Exception as exc:
                 say(f"not taken: {tool}: {exc}")
-                report.add([not_taken(name, str(exc)) for name in names[tool]], "")
+                report.add([not_taken(name, f"{type(exc).__name__}: {exc}") for name in names[tool]], "")
             finally:
                 _forget(pair, module, say)
     finally:
@@ -51,7 +46,7 @@ def _forget(pair, module, say):
             pair.open_way(name)
             pair.run(name, f"systemctl stop {UNIT} 2>/dev/null || true")
         module.remove(pair)
-    except FAILURES as exc:
+    except Exception as exc:
         say(f"cleaning up after a peer: {exc}")
 
 
