@@ -14,7 +14,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export PATH := $(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test quick units lint netns sanity build scenario awx venv venv-test image clean
+.PHONY: help demo test quick units lint netns sanity build scenario awx bench venv venv-test image clean
 .PHONY: venv-importer lab-up lab-down lab-shell lab-status lab-clean
 
 help:  ## this list
@@ -53,6 +53,10 @@ scenario: venv-test  ## one molecule scenario: make scenario S=default
 
 awx: venv-test  ## recover_standby as an AWX job, against the running lab (LAB_PROJECT, AWX_LIMIT=postgres-db1)
 	@$(BIN)/python -m pytest tests/awx --junit-xml=$(RESULTS)/awx/pytest.xml $(A)
+
+bench: export LAB_PROJECT ?= bench
+bench: venv-test  ## measure recovery on real servers (BENCH_SCALE=10 for a quick look; docs/benchmarks.md)
+	@$(BIN)/python -m tests.bench
 
 lab-up: venv  ## start the lab's hosts (LAB_PROJECT, LAB_SUBNET, LAB_SUITE: molecule/shared/lab.py)
 	@python3 molecule/shared/lab.py up

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The delta method against plain rsync --checksum over SSH of the same two trees."""
+
+from __future__ import annotations
+
+import yaml
+
+from . import host
+from .cluster import DATA, Cluster
+from .failure import CannotMeasure, NotAvailable
+from .figures import Figure, of_runs
+from .playbook import ROOT
+
+NAMES = ("delta_wall", "delta_copy", "delta_copy_in_place", "delta_bytes", "delta_received")
+LEFT_OUT = (
+    "postmaster.pid", "postmaster.opts", "pg_wal/*", "pg_replslot/*", "pg_dynshmem/*", "pg_notify/*", "pg_serial/*",
+    "pg_snapshots/*", "pg_stat_tmp/*", "pg_subtrans/*", "pgsql_tmp*", "*.signal", "backup_label", "tablespace_map",
+    "postgresql.auto.conf", "pg_internal.init",
+)  # fmt: skip
+COPY_STEPS = ("copy", "delta")
+VANISHED = 24  # rsync: a file went away meanwhile, as files of a running server do
+
+
+def available() -> bool:
+    """Whether this checkout knows the method."""
+    specs = yaml.safe_load((ROOT / "roles/standby/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    options = specs["argument_specs"]["main"]["options"]
+    return "delta" in options["standby_method"]["choices"]
+
+
+def measure(cluster: Cluster) -> list[Figure]:
+    """Both rsyncs and ours read the same old tree; what they make is removed, so that the old tree stays as it is."""
+    if not available():
+        raise NotAvailable("not available: this version has no method delta")
+    beside, in_place, ours, changed, received = [], [], [], [], []
+    for number in range(cluster.settings.long_runs):
+        cluster.say(f"delta: {number + 1} of {cluster.settings.long_runs}")
+        old, new = cluster.diverge()
+        changed.append(changed_bytes(_sums(cluster, old), _sums(cluster, new)))
+        beside.append(_rsync(cluster, old, new, f"--copy-dest={DATA}/"))
+        host.run(cluster.lab, old, f"cp -a {DATA} {DATA}.bench-rsync", user="postgres")
+        in_place.append(_rsync(cluster, old, new, "--delete"))
+        before = host.received(cluster.lab, old)
+        run = cluster.recover(f"delta-{number}", old, recover_standby_method="delta")
+        received.append(host.received(cluster.lab, old) - before)
+        cluster.require_load(new)
+        if run.module.get("method") != "delta":
+            raise CannotMeasure(f"the method was {run.module.get('method')}")
+        ours.append(run)
+        cluster.clean(old)
+    cluster.shared.setdefault("anatomy", {})["delta"] = ours[-1]
+    return _figures(beside, in_place, ours, changed, received)
+
+
+def _figures(beside, in_place, ours, changed, received):
+    module = [run.module["seconds"] for run in ours]
+    copy = [sum(run.module["timings"].get(step, 0.0) for step in COPY_STEPS) for run in ours]
+    moved = [run.module["bytes_moved"] for run in ours]
+    plain = [run.seconds for run in beside]
+    wire = [run.received for run in beside]
+    return [
+        of_runs("delta_wall", "s", module, baseline=plain, note="the module; baseline: rsync with --copy-dest"),
+        of_runs("delta_copy", "s", copy, baseline=plain, note="its copy step; baseline: rsync with --copy-dest"),
+        of_runs("delta_copy_in_place", "s", copy, baseline=[run.seconds for run in in_place], note="rsync in place"),
+        of_runs("delta_bytes", "bytes", moved, baseline=changed, note="baseline: full size of the files that differ"),
+        of_runs("delta_received", "bytes", received, baseline=wire, note="interface, whole command; baseline: rsync"),
+    ]
+
+
+def _rsync(cluster, old, new, option):
+    """Pull the tree of the running server, as somebody would by hand; WAL and what a server makes anew is left out."""
+    words = " ".join(f"--exclude='{pattern}'" for pattern in LEFT_OUT)
+    target = f"{DATA}.bench-rsync"
+    command = f"rsync -a --checksum {option} {words} {cluster.address(new)}:{DATA}/ {target}/"
+    done = host.timed(cluster.lab, old, command, fine=(0, VANISHED))
+    host.run(cluster.lab, old, f"rm -rf {target}")
+    return done
+
+
+def _sums(cluster, name):
+    """Checksum and size of each file, by its path."""
+    names = " ".join(f"! -name '{pattern}'" for pattern in LEFT_OUT if "/" not in pattern)
+    paths = " ".join(f"! -path './{pattern}'" for pattern in LEFT_OUT if "/" in pattern)
+    find = f"cd {DATA} && find . -type f {names} {paths}"
+    hashed = f"({find} -print0 | xargs -0 -P2 -n32 md5sum) 2>/dev/null; true"
+    sums = host.run(cluster.lab, name, hashed, user="postgres")
+    sizes = host.run(cluster.lab, name, f"{find} -printf '%s %p\\n' 2>/dev/null; true", user="postgres")
+    size_of = {path: int(size) for size, path in (line.split(" ", 1) for line in sizes.splitlines())}
+    pairs = (line.split(maxsplit=1) for line in sums.splitlines())
+    return {path: (digest, size_of[path]) for digest, path in pairs if path in size_of}
+
+
+def changed_bytes(old: dict, new: dict) -> int:
+    """Full size of the files of ``new`` that ``old`` has not, or has otherwise."""
+    return sum(size for path, (digest, size) in new.items() if old.get(path, ("", 0))[0] != digest)

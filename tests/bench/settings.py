@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the environment says about a benchmark run. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "peers")
+MIB_PER_SCALE = 15.5  # of a fresh pgbench database
+COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
+FALSE = ("", "0", "no", "false")
+
+
+class BadSetting(Exception):
+    """A variable that can't be used."""
+
+
+class Settings(t.NamedTuple):
+    """Validated parameters."""
+
+    scale: int
+    runs: int
+    only: tuple[str, ...]
+    files: int
+    keep: bool
+    project: str
+    subnet: str
+    peers_subnet: str
+
+    @property
+    def long_runs(self) -> int:
+        """How often the long measurements are repeated."""
+        return min(self.runs, 2)
+
+    @property
+    def needed_bytes(self) -> int:
+        """Room on the disk that all of it takes."""
+        return int(self.scale * MIB_PER_SCALE * COPIES + 8192) * 1048576
+
+
+def read(environ: t.Mapping[str, str]) -> Settings:
+    """Parse and check the variables."""
+    only = tuple(name for name in environ.get("BENCH_ONLY", "").replace(" ", "").split(",") if name)
+    unknown = [name for name in only if name not in MEASUREMENTS]
+    if unknown:
+        raise BadSetting(f"BENCH_ONLY names {', '.join(unknown)}; known are {', '.join(MEASUREMENTS)}")
+    return Settings(
+        scale=_number(environ, "BENCH_SCALE", 270),
+        runs=_number(environ, "BENCH_RUNS", 3),
+        only=only or MEASUREMENTS,
+        files=_number(environ, "BENCH_FILES", 200000),
+        keep=environ.get("LAB_KEEP", "").lower() not in FALSE,
+        project=environ.get("LAB_PROJECT") or "bench",
+        subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",
+        peers_subnet=environ.get("BENCH_PEERS_SUBNET") or "10.1.54.0/24",
+    )
+
+
+def _number(environ, name, default):
+    text = environ.get(name) or str(default)
+    if not text.isdigit() or int(text) < 1:
+        raise BadSetting(f"{name} is '{text}': it must be a number from 1 on")
+    return int(text)

@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import settings
+
+
+def test_defaults_are_the_full_run():
+    wanted = settings.read({})
+    assert (wanted.scale, wanted.runs, wanted.files, wanted.keep) == (270, 3, 200000, False)
+    assert wanted.only == settings.MEASUREMENTS
+    assert wanted.project == "bench"
+    assert wanted.needed_bytes > 25 * 2**30
+
+
+def test_long_measurements_run_twice_at_most():
+    assert settings.read({"BENCH_RUNS": "1"}).long_runs == 1
+    assert settings.read({"BENCH_RUNS": "5"}).long_runs == 2
+
+
+def test_a_choice_of_measurements():
+    assert settings.read({"BENCH_ONLY": "rewind, noop,"}).only == ("rewind", "noop")
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"BENCH_ONLY": "rewnd"}, "rewnd; known are noop, rewind"),
+        ({"BENCH_SCALE": "0"}, "BENCH_SCALE is '0'"),
+        ({"BENCH_RUNS": "three"}, "BENCH_RUNS is 'three'"),
+    ],
+)
+def test_nonsense_is_refused(environ, said):
+    with pytest.raises(settings.BadSetting, match=said):
+        settings.read(environ)
+
+
+@pytest.mark.parametrize(("text", "kept"), [("", False), ("0", False), ("no", False), ("1", True)])
+def test_the_lab_is_kept_when_asked(text, kept):
+    assert settings.read({"LAB_KEEP": text}).keep is kept
