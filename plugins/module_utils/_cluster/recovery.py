@@ -13,6 +13,8 @@ from .findings import MAX_LAG_BYTES
 from .units import count, human_bytes
 from .view import UP, node_of
 
+TABLES_TOLD = 5
+
 
 def proof(view, target, max_lag_bytes=MAX_LAG_BYTES):
     """Is the target a healthy, attached standby?
@@ -116,6 +118,8 @@ def result(plan, sync, view, target, worked, check_mode):
         "seconds": done.get("seconds"),
         "fork_lsn": done.get("fork_lsn"),
         "salvage": done.get("salvage"),
+        "lost": done.get("lost"),
+        "salvages_removed": done.get("salvages_removed") or [],
         "comparison": plan.get("comparison"),
         "bytes_expected": plan.get("bytes_expected"),
         "replaces": (plan.get("plan") or {}).get("replaces") or [],
@@ -142,7 +146,9 @@ def _story(facts, check_mode):
             f"method: {facts['method']}; moved: {human_bytes(facts['bytes_moved'])} in {facts['seconds']} s; "
             f"lag: {human_bytes(facts['lag_bytes'])}",
         ]
-        lines += _lost_lines(facts["salvage"] or {})
+        lines += _lost_lines(facts["salvage"] or {}, facts["lost"])
+        if facts["salvages_removed"]:
+            lines.append(f"older salvages removed (pgops_salvage_keep): {', '.join(facts['salvages_removed'])}")
     if facts["pgpools_silent"]:
         lines.append(
             f"Not asked, because they did not answer: {', '.join(facts['pgpools_silent'])}. "
@@ -151,17 +157,37 @@ def _story(facts, check_mode):
     return lines
 
 
-def _lost_lines(salvage):
+def _lost_lines(salvage, lost):
     commits = salvage.get("commits_past_fork")
     lines = []
     if commits:
         kept = "they are kept, see below" if salvage.get("path") else "they were given up (salvage_skip)"
         lines.append(f"{count(commits, 'commit')} on the old node never reached the primary; {kept}.")
+        lines += _written_lines(lost or {})
     elif commits == 0:
         lines.append("The old node had no commit that the primary lacks: nothing was lost.")
     if salvage.get("path"):
         lines.append(f"kept: {salvage.get('kind')} in {salvage['path']}")
     return lines
+
+
+def _written_lines(lost):
+    """Which tables these commits were about, as far as it was read from the WAL."""
+    tables = lost.get("tables") or []
+    if not tables:
+        return []
+    words = [_table(table) for table in tables[:TABLES_TOLD]]
+    more = len(tables) - len(words) + (lost.get("tables_not_listed") or 0)
+    rest = f", and {count(more, 'more table')}" if more else ""
+    when = f" ({lost['first_commit']} to {lost['last_commit']})" if lost.get("first_commit") else ""
+    return [f"  written there{when}: {', '.join(words)}{rest}"]
+
+
+def _table(table):
+    name = table["name"] or f"a table that only the old node has (file {table['filenode']})"
+    deeds = [count(table[deed], deed[:-1]) for deed in ("inserts", "updates", "deletes", "truncates") if table[deed]]
+    where = f"{table['database']}." if table["database"] and table["name"] else ""
+    return f"{where}{name} ({', '.join(deeds)})"
 
 
 __all__ = ("caught_up", "lag_of", "proof", "refusing", "result")

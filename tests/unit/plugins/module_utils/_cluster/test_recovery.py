@@ -162,3 +162,21 @@ def test_check_mode_never_says_that_it_changed_something():
     assert (facts["plan"], facts["replaces"], facts["bytes_expected"]) == (["line"], ["/data/main"], 4711)
     assert facts["hosts_changed"] == plan["hosts_changed"]
     assert "Nothing was changed" in facts["story"][0]
+
+
+def table(name, number=1, **deeds):
+    counts = {"inserts": 0, "updates": 0, "deletes": 0, "truncates": 0}
+    return {"filenode": number, "database": "appdb", "name": name, **counts, **deeds}
+
+
+def test_what_only_the_old_node_had_is_told_by_table():
+    tables = [table("orders", inserts=2, deletes=1), table(None, 16400, updates=1), *[table("t", inserts=1)] * 6]
+    lost = {"tables": tables, "tables_not_listed": 4, "first_commit": "10:01", "last_commit": "10:02"}
+    sync = dict(PLAN, lost=lost, salvages_removed=["/srv/older"])
+    facts = result(PLAN, sync, broken(), "postgres-db2", True, False)
+    story = "\n".join(facts["story"])
+    assert "written there (10:01 to 10:02): appdb.orders (2 inserts, 1 delete), a table that only the" in story
+    assert "(file 16400) (1 update)" in story
+    assert "and 7 more tables" in story
+    assert "older salvages removed (pgops_salvage_keep): /srv/older" in story
+    assert facts["lost"] == lost
