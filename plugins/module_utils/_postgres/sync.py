@@ -106,6 +106,7 @@ class _Run:
             raise self._of_the_system(exc) from exc
         with self.work.timed("clean_up"):
             staging.clear(last.disk)
+            keep.tidy(last.disk.salvage_parent, last.disk.real_path)
             removed = keep.prune(
                 last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
             )
