@@ -23,6 +23,7 @@ TEMPORARY = ".pgops-tmp"
 REWINDING = "rewinding"  # pg_rewind runs: the directory is neither the old node nor the new one
 SWAPPING = "swapping"  # directories are being renamed
 READY = "ready"  # all data is in place; only settings and the start are missing
+STARTED = "started"  # nothing was overwritten: a server was started, and is not verified yet
 CUT_OFF = (REWINDING,)
 
 
@@ -141,6 +142,7 @@ __all__ = (
     "CUT_OFF",
     "READY",
     "REWINDING",
+    "STARTED",
     "STATE_DIRECTORY",
     "SWAPPING",
     "TEMPORARY",

@@ -17,6 +17,7 @@ from . import (
     ladder,
     lock,
     lost,
+    marks,
     observe,
     primary_work,
     rejoin,
@@ -188,6 +189,8 @@ class _Run:
         return observed, decision
 
     def _apply(self, observed, decision):
+        if decision.method == ladder.NONE:
+            return Outcome()
         with self.work.timed("slot"):
             primary_work.ensure_slot(self.work)
         self.touched = True
@@ -211,6 +214,8 @@ class _Run:
         folder, target = self.work.data_directory, observed.target
         if target.resumable:
             rewind.resume(self.work, target.kept_before)
+        elif not target.unfinished:
+            self.work.marks.note(marks.STARTED)
         standby_config.write(folder, layouts.major(self.work.layout.version), self.work.desired)
         if target.running:
             self.only_reloaded = True

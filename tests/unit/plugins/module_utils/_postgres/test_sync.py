@@ -95,6 +95,32 @@ def test_a_healthy_standby_is_left_alone_and_no_state_is_written(stage, tmp_path
     assert not (tmp_path / "state").exists()
 
 
+UNFINISHED = observed(target(unfinished=True))
+
+
+def test_what_a_run_left_that_did_not_live_to_clean_up_goes_without_touching_the_server(stage):
+    stage.job = work(stage.folder)
+    stage.job.marks.note("ready")
+    result = stage.play(UNFINISHED)
+    assert stage.events == ["verify", *CLEANED]
+    assert (result["changed"], result["method"]) == (True, "none")
+    assert stage.job.marks.journal() == {}
+
+
+def test_check_mode_tells_that_something_was_left(stage):
+    result = stage.play(UNFINISHED, check_mode=True)
+    assert (result["changed"], result["method"], stage.events) == (True, "none", [])
+    assert "interrupted run left" in result["plan"]["steps"][0]["action"]
+
+
+def test_a_start_is_noted_until_it_is_verified(stage):
+    """Or a run that is killed meanwhile would leave for ever what an earlier one had left."""
+    stages = []
+    stage.patch.setattr(Stage, "verify", lambda self, w: stages.append(w.marks.journal().get("stage")) or AFTER)
+    stage.play(observed(stopped(), IDLE))
+    assert (stages, stage.job.marks.journal()) == (["started"], {})
+
+
 def test_check_mode_shows_the_plan_and_touches_nothing(stage, tmp_path):
     result = stage.play(RUNNING, check_mode=True)
     assert (result["changed"], result["method"], stage.events) == (True, "rewind", [])
