@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from cases import CONTROL, HOST, MODULE, NETWORK, PRIMARY
+from cases import CONTROL, HOST, MODULE, NETWORK, PRIMARY, Case
 from points import Points
 from proof import CHECKOUT, eventually
 
@@ -105,7 +105,7 @@ class Node:
     def degrade(self, case):
         """Stop it; for all rungs but ``start`` it has commits that the primary will never have, and has crashed."""
         self.marker -= 1
-        eventually(lambda: self.streams(), timeout=60)
+        self.mend()
         self.run(f"rm -rf {self.data}.pgops-salvage-*")
         if case.keeps:
             self.run(f"{PSQL} -c 'SELECT pg_promote()' postgres")
@@ -117,6 +117,13 @@ class Node:
         self.sql("UPDATE ballast SET n = n + 1 WHERE n % 5 = 0", host=DB1)
         for proxy in self.lab.pgpools:
             eventually(lambda p=proxy: self.status(p) == "down", timeout=60)
+
+    def mend(self):
+        """After a case that failed, the next one begins with a standby all the same."""
+        self.run("rm -rf /run/pgops-walk")
+        if not self.streams():
+            Run(self.lab, Case("start", "start", "before", MODULE), lock_timeout=60).wait(240)
+        eventually(self.streams, timeout=60)
 
     def status(self, proxy):
         return self.lab.pool_nodes(proxy)[1][1]
@@ -156,12 +163,14 @@ class Node:
     # --- what is true of it
 
     def waits_for_the_lock(self):
-        """Has another run than the owner of the lock opened it?"""
-        holders = self.run(f"find /proc/[0-9]*/fd -lname {LOCK} 2>/dev/null | cut -d/ -f3 | sort -u || true").split()
-        named = self.run(f"for p in {' '.join(holders)}; do echo $p $(cat /proc/$p/comm); done 2>/dev/null || true")
-        owner = str(json.loads(self.run(f"cat {LOCK}")).get("pid"))
-        lines = [line.split() for line in named.splitlines()]
-        return any(len(line) == 2 and line[1].startswith("python") and line[0] != owner for line in lines)
+        """Is another run than the owner of the lock there, for long enough to have looked around and come to the lock?
+
+        (Who has the lock open can't be seen: /proc hides the descriptors of a process that has changed its user.)
+        """
+        owner = json.loads(self.run(f"cat {LOCK}")).get("pid")
+        found = self.run("ps -u root -o pid=,etimes=,comm=").splitlines()
+        others = [line.split() for line in found if line.split()[2].startswith("python3")]
+        return any(int(pid) != owner and int(seconds) >= 6 for pid, seconds, _name in others)
 
     def streams(self):
         rows = self.lab.sql(DB1, "SELECT state FROM pg_stat_replication WHERE application_name = 'pgops_1'")

@@ -23,7 +23,7 @@ ENDED = ("salvage", "rsync", "basebackup")
 def node(lab):
     subject = Node(lab)
     subject.sql("CREATE TABLE only_there (n bigint)", host=DB1)
-    ballast = "CREATE TABLE ballast AS SELECT n, repeat('x', 200) AS filler FROM generate_series(1, 100000) n"
+    ballast = "CREATE TABLE ballast AS SELECT n, repeat('x', 200) AS filler FROM generate_series(1, 20000) n"
     subject.sql(ballast, host=DB1)
     subject.points.install()
     yield subject

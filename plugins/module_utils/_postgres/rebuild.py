@@ -26,6 +26,7 @@ def run(work, observed, decision, copier):
         place, kept = keep.keep(work, observed, decision)
     if decision.keeping.discard_first:
         last_look.require_safe(work, observed)
+        work.marks.note(marks.DISCARDING, salvage=place or observed.target.kept_before)
         staging.discard(where)
     with work.timed("copy"):
         moved = 0 if where.finished_copy else _copy(work, observed, decision, copier)

@@ -40,6 +40,9 @@ def run(work, *, check_mode):
     begun = work.clock.now()
     observed, evidence = _observe(work)
     decision = rejoin.plan(observed, work.desired)
+    if decision.plan.refusal is not None and _another_was_at_work(work):
+        observed, evidence = _observe(work)
+        decision = rejoin.plan(observed, work.desired)
     decision.plan.require_allowed()
     if check_mode or not decision.changes:
         return _planned(work, observed, evidence, decision, begun)
@@ -53,6 +56,16 @@ def run(work, *, check_mode):
         clock=work.clock,
     ) as descriptor:
         return _Run(holding(work, descriptor), begun).go()
+
+
+def _another_was_at_work(work):
+    """Then what was seen may be its doing, as the crash recovery that a killed run left behind."""
+    return lock.wait_until_free(
+        work.marks.lock_path,
+        data_directory=work.data_directory,
+        timeout=work.desired.lock_timeout,
+        clock=work.clock,
+    )
 
 
 def _observe(work, failed=()):

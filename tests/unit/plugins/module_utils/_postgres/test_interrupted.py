@@ -29,7 +29,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import (
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 
-from tests.unit.rejoin_cases import FORK, FakeRunner, observed, primary, work
+from tests.unit.rejoin_cases import FORK, MIB, FakeRunner, observed, primary, work
 
 IDLE = primary(slot=None, sender=None)
 CHANGES = ("rename", "replace", "unlink", "rmdir", "mkdir", "symlink", "chmod", "link")
@@ -95,7 +95,7 @@ class Node:
             "cp": lambda words: LocalRunner().run(words)[1:],
         }
         self.job = work(folder, FakeRunner(**dict(tools, **programs)))
-        self.states = []
+        self.tight = False
 
     def fill(self, data, control, word):
         for name in ("global", "pg_wal", "base"):
@@ -150,6 +150,10 @@ class Node:
             )
         target = observe_target.describe(evidence, self.job)._replace(missing_tools=())
         where = disk.read(str(self.data), salvage_directory=None, primary=IDLE)
+        if self.tight:  # what is kept goes to another disk, and there is no room for the copy beside the old data
+            there = (self.data / "global").exists() and (self.data / "base" / "file").exists()
+            taken = 200 * MIB if there and not (self.data / "backup_label").exists() else 0
+            where = where._replace(salvage_device=0, data_bytes=taken, free_bytes=260 * MIB - taken)
         old = target.exists and target.timeline == 1
         return observed(target, IDLE, Tail(FORK + 0x2000, 3) if old else Tail(target.lsn, 0), where)
 
@@ -219,15 +223,22 @@ def _outside_world(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
-    [("rewind", "auto"), ("basebackup", "basebackup"), ("basebackup", "auto")],
+    ("first", "second", "tight"),
+    [
+        ("rewind", "auto", False),
+        ("basebackup", "basebackup", False),
+        ("basebackup", "auto", False),
+        ("basebackup", "basebackup", True),
+        ("basebackup", "auto", True),
+    ],
 )
-def test_killed_before_any_change_the_next_run_goes_on(tmp_path, first, second, monkeypatch):
+def test_killed_before_any_change_the_next_run_goes_on(tmp_path, first, second, tight, monkeypatch):
     """Walks all changes that a run makes, from the salvage to the last clean-up."""
     number, ended = 0, False
     while not ended:
         number += 1
         node = Node(tmp_path / str(number))
+        node.tight = tight
         monkeypatch.setattr(rebuild.controldata, "read", node.control)
         with Changes(number):
             try:

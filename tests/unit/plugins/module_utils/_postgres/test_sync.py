@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import PgopsError, Refused, Unreachable
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, sync
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, lock, sync
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
-from tests.unit.rejoin_cases import FORK, observed, old_primary, primary, stopped, target, work
+from tests.unit.rejoin_cases import FORK, FakeClock, observed, old_primary, primary, stopped, target, work
 
 IDLE = primary(slot=None, sender=None)
 LOST = Tail(FORK + 0x2000, 3)
@@ -138,6 +140,28 @@ def test_a_refusal_changes_nothing(stage):
     with pytest.raises(Refused):
         stage.play(observed(target(), primary(in_recovery=True)))
     assert stage.events == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_another_run_makes_of_the_node_is_no_reason_to_refuse(stage, check_mode):
+    """As the crash recovery of a run that was killed: a server that may write, and is nobody's live primary."""
+    job = work(stage.folder)
+    job.marks.prepare()
+    held = open(job.marks.lock_path, "w", encoding="ascii")  # pylint: disable=consider-using-with
+    fcntl.flock(held, fcntl.LOCK_EX)
+    stage.patch.setattr(FakeClock, "sleep", lambda _clock, _seconds: held.close())
+    strange = observed(target(state="silent", standby_signal=False, timeline=3, history=()), IDLE)
+    assert stage.play(strange, HEALTHY, check_mode=check_mode)["changed"] is False
+
+
+def test_another_run_that_goes_on_is_named(stage):
+    job = work(stage.folder)
+    job.marks.prepare()
+    strange = observed(target(state="silent", standby_signal=False, timeline=3, history=()), IDLE)
+    with open(job.marks.lock_path, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(lock.Locked, match="another run still holds"):
+            stage.play(strange, lock_timeout=3)
 
 
 def test_a_running_old_primary_is_stopped_marked_and_rewound(stage):
