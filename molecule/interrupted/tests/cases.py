@@ -17,7 +17,7 @@ NETWORK = "network"  # nothing comes from the primary any more
 
 
 class Case(t.NamedTuple):
-    """``at_once``: the second run begins while what the first one left still works. ``playbook``: both are playbooks."""
+    """``at_once``: the second run begins while what the first left still works. ``playbook``: both are playbooks."""
 
     rung: str
     step: str
@@ -85,4 +85,5 @@ def chosen():
     if not wanted:
         return list(ALWAYS)
     every = [case for case in walk() if case not in ALWAYS] + list(ALWAYS)
-    return every if wanted == "all" else [case for case in every if any(part in str(case) for part in wanted.split(";"))]
+    parts = [""] if wanted == "all" else wanted.split(";")
+    return [case for case in every if any(part in str(case) for part in parts)]

@@ -40,8 +40,8 @@ class Run:
         argv += ["-m", "pgops.pgpool.pg_basebackup_sync", "-a", json.dumps(options)]
         if case.playbook:
             argv = [str(scripts / "ansible-playbook"), "-i", "../inventories/lab/hosts", "recover_standby.yml"]
-            argv += ["-l", DB2, "-e", f"recover_standby_primary={DB1}", "-e", f"recover_standby_lock_timeout={lock_timeout}"]
-            argv += ["-e", f"recover_standby_method={options['method']}"]
+            given = {"primary": DB1, "method": options["method"], "lock_timeout": lock_timeout}
+            argv += ["-l", DB2, "-e", json.dumps({f"recover_standby_{name}": value for name, value in given.items()})]
         environment = {k: v for k, v in lab.environment.items() if not k.startswith(("MOLECULE", "ANSIBLE_"))}
         if not case.playbook:
             environment.update(ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_LOAD_CALLBACK_PLUGINS="1")

@@ -43,10 +43,10 @@ freeze() {
   until [[ $(written "$tool") -ge $least ]]; do
     kill -0 "$tool" 2>/dev/null || { : >"$walk/missed"; return; }
   done
-  frozen=$(tree "$tool")
-  kill -STOP $frozen || { : >"$walk/missed"; return; } # shellcheck disable=SC2086
+  mapfile -t frozen < <(tree "$tool")
+  kill -STOP "${frozen[@]}" || { : >"$walk/missed"; return; }
   hold
-  kill -CONT $frozen # shellcheck disable=SC2086
+  kill -CONT "${frozen[@]}"
 }
 
 armed "$@" || exec "$real" "$@"
@@ -58,9 +58,8 @@ case $point in
   during)
     "$real" "$@" <&0 &
     tool=$!
-    frozen=$tool
-    # shellcheck disable=SC2086
-    trap 'kill -TERM $frozen; kill -CONT $frozen; wait; exit 143' TERM
+    frozen=("$tool")
+    trap 'kill -TERM "${frozen[@]}"; kill -CONT "${frozen[@]}"; wait; exit 143' TERM
     freeze
     wait "$tool"
     exit

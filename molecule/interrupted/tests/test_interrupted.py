@@ -22,6 +22,7 @@ ENDED = ("salvage", "rsync", "basebackup")
 @pytest.fixture(scope="module")
 def node(lab):
     subject = Node(lab)
+    subject.sql("DROP TABLE IF EXISTS only_there, ballast, walk_rows", host=DB1)
     subject.sql("CREATE TABLE only_there (n bigint)", host=DB1)
     ballast = "CREATE TABLE ballast AS SELECT n, repeat('x', 200) AS filler FROM generate_series(1, 20000) n"
     subject.sql(ballast, host=DB1)
@@ -32,9 +33,9 @@ def node(lab):
 
 
 @pytest.fixture(scope="module")
-def writer(lab):
+def writer(lab, node):
     options = {"host": lab.vip, "user": "someuser", "password": lab.secrets["pgops_app_password"], "dbname": "appdb"}
-    client = Writer(options, interval=0.5)
+    client = Writer(options, table="walk_rows", interval=0.5)
     client.create_table()
     client.start()
     yield client
@@ -116,4 +117,3 @@ def test_at_the_end_both_have_the_same(node, writer):
     assert len(writer.acknowledged) > 20
     writer.stop()
     eventually(lambda: dump_digest(node.lab, DB1) == dump_digest(node.lab, DB2), timeout=20)
-

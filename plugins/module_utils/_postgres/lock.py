@@ -168,4 +168,15 @@ def _busy(path, timeout, data_directory):
     )
 
 
-__all__ = ("ENDABLE", "Locked", "alive", "commands", "end_orphans", "hold", "myself", "program", "read_owner", "wait_until_free")
+__all__ = (
+    "ENDABLE",
+    "Locked",
+    "alive",
+    "commands",
+    "end_orphans",
+    "hold",
+    "myself",
+    "program",
+    "read_owner",
+    "wait_until_free",
+)

@@ -76,7 +76,9 @@ def test_a_command_that_holds_the_lock_does_not_die_of_our_death(tmp_path):
     code = "import sys; from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner;"
     code += f"LocalRunner(keep_fds=({kept},)).run(['bash', '-c', sys.argv[1]], timeout=None)"
     path = os.pathsep.join(sys.path)
-    run = subprocess.Popen([sys.executable, "-c", code, script], pass_fds=(kept,), env=dict(os.environ, PYTHONPATH=path))
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, script], pass_fds=(kept,), env=dict(os.environ, PYTHONPATH=path)
+    )
     deadline = time.monotonic() + 20
     while subprocess.run(["pgrep", "-P", str(run.pid)], check=False, stdout=subprocess.DEVNULL).returncode:
         assert time.monotonic() < deadline

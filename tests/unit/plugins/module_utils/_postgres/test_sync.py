@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import PgopsError, Refused, Unreachable
@@ -147,9 +148,9 @@ def test_what_another_run_makes_of_the_node_is_no_reason_to_refuse(stage, check_
     """As the crash recovery of a run that was killed: a server that may write, and is nobody's live primary."""
     job = work(stage.folder)
     job.marks.prepare()
-    held = open(job.marks.lock_path, "w", encoding="ascii")  # pylint: disable=consider-using-with
+    held = os.open(job.marks.lock_path, os.O_CREAT | os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
-    stage.patch.setattr(FakeClock, "sleep", lambda _clock, _seconds: held.close())
+    stage.patch.setattr(FakeClock, "sleep", lambda _clock, _seconds: os.close(held))
     strange = observed(target(state="silent", standby_signal=False, timeline=3, history=()), IDLE)
     assert stage.play(strange, HEALTHY, check_mode=check_mode)["changed"] is False
 

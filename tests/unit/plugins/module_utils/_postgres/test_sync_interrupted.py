@@ -80,7 +80,7 @@ class Changes:
 
 
 class Node:
-    """An old primary with three commits of its own, in real files; ``global/pg_control`` is its control file as JSON."""
+    """An old primary with three commits of its own, in real files; ``global/pg_control`` is JSON here."""
 
     def __init__(self, folder, **programs):
         folder.mkdir()
