@@ -6,7 +6,8 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby user_directory more_standbys
+SCENARIOS := default recover_standby user_directory interrupted more_standbys
+MATRIX := interrupted
 
 # The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/playbooks/collections
@@ -14,7 +15,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export PATH := $(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test quick units lint netns sanity build scenario awx bench venv venv-test image clean
+.PHONY: help demo test test-matrix quick units lint netns sanity build scenario awx bench venv venv-test image clean
 .PHONY: venv-importer lab-up lab-down lab-shell lab-status lab-clean
 
 help:  ## this list
@@ -27,6 +28,11 @@ demo:  ## build a four-host cluster in Docker, kill the primary under load, brin
 
 test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molecule scenarios
 	@$(BIN)/python $(TOOLS)/stages.py --quick $(QUICK) --lab $(SCENARIOS)
+
+test-matrix: export PGOPS_WALK ?= all
+test-matrix: export SCENARIO_SECONDS ?= 14400
+test-matrix: venv-test  ## scenarios with every case, hours: PGOPS_WALK="network during;host before" chooses by name
+	@$(BIN)/python $(TOOLS)/stages.py --lab $(MATRIX)
 
 quick: venv-test  ## `test` without the scenarios
 	@$(BIN)/python $(TOOLS)/stages.py --quick $(QUICK)

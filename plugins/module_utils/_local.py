@@ -23,6 +23,7 @@ class LocalRunner(Runner):
     """Runs commands with subprocess, in their own process group, with a clean environment.
 
     ``keep_fds`` stay open in the commands: a lock held by such a descriptor outlives us as long as a command runs.
+    Such a command is not ended either by printing something when we are gone.
     """
 
     def __init__(self, *, keep_fds=()):
@@ -42,7 +43,7 @@ class LocalRunner(Runner):
                 env=_with_home(environment, user),
                 start_new_session=True,
                 pass_fds=self._keep_fds,
-                **_demotion(user),
+                preexec_fn=_preparation(user, outlives=bool(self._keep_fds)),
             )
         except FileNotFoundError as exc:
             return CommandResult(argv, 127, "", str(exc))
@@ -79,20 +80,14 @@ def _with_home(environment, user):
     return environment
 
 
-def _demotion(user):
-    if user is None:
-        return {}
-    entry = pwd.getpwnam(user)
-    if entry.pw_uid == os.geteuid():
-        return {}
-    groups = os.getgrouplist(user, entry.pw_gid)
-
-    def demote():
-        os.setgroups(groups)
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
-
-    return {"preexec_fn": demote}
+def _preparation(user, *, outlives):
+    """Return what the child does before it becomes the command."""
+    steps = [lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)] if outlives else []
+    entry = pwd.getpwnam(user) if user is not None else None
+    if entry is not None and entry.pw_uid != os.geteuid():
+        groups = os.getgrouplist(user, entry.pw_gid)
+        steps += [lambda: os.setgroups(groups), lambda: os.setgid(entry.pw_gid), lambda: os.setuid(entry.pw_uid)]
+    return (lambda: [step() for step in steps]) if steps else None
 
 
 def _wait(process, stdin, timeout):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from . import conffile, disk, primary_work, progress, rebuild, staging
-from .ladder import wanted_conninfo
+from . import layout as layouts
+from .ladder import tool_conninfo
 from .work import MethodFailed, failed
 
 
@@ -38,7 +39,8 @@ def copy(work, observed, data):
 def command(work, observed, data):
     """Return the words of pg_basebackup; the password comes from the pass file."""
     desired = work.desired
-    keywords = dict(wanted_conninfo(desired), application_name="pgops_basebackup")
+    major = layouts.major(work.layout.version)
+    keywords = tool_conninfo(desired, major, application_name="pgops_basebackup")
     argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
     argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     argv += ["--max-rate", desired.max_rate] if desired.max_rate else []

@@ -70,6 +70,7 @@ class Target(t.NamedTuple):
     resumable: bool = False  # that run had all data in place: only settings and the start are missing
     swapping: bool = False  # it was cut off while it exchanged the directories
     kept_before: str = ""  # where that run had kept the old data
+    unfinished: bool = False  # there is a journal: an earlier run did not live to clean up
     missing_tools: tuple = ()
     oldest_wal: int | None = None
 

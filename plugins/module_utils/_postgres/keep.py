@@ -47,7 +47,7 @@ def make_place(work, observed, decision):
     name = os.path.basename(disk.real_path) + SALVAGE_SUFFIX + marks.stamp()
     place = _new_directory(os.path.join(disk.salvage_parent, name))
     give(place, work.user)
-    write_manifest(work, place, observed, decision, complete=decision.keeping.how == salvage.MOVE)
+    write_manifest(work, place, observed, decision, complete=False)
     return place
 
 
@@ -63,12 +63,18 @@ def _new_directory(path):
 
 def _manifests(parent, real_path):
     """Yield ``(place, manifest)`` of the salvages of a data directory."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in sorted(os.listdir(parent)):
-            if name.startswith(os.path.basename(real_path) + SALVAGE_SUFFIX):
-                manifest = marks.read_json(os.path.join(parent, name, MANIFEST)) or {}
-                if manifest.get("data_directory") == real_path:
-                    yield os.path.join(parent, name), manifest
+    for place in _ours(parent, real_path):
+        manifest = marks.read_json(os.path.join(place, MANIFEST)) or {}
+        if manifest.get("data_directory") == real_path:
+            yield place, manifest
+
+
+def _ours(parent, real_path):
+    """Return the directories that have the name of a salvage of this data directory."""
+    names = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
+    begin = os.path.basename(real_path) + SALVAGE_SUFFIX
+    found = [os.path.join(parent, name) for name in names if name.startswith(begin)]
+    return [path for path in found if os.path.isdir(path) and not os.path.islink(path)]
 
 
 def _same_state(observed, decision):
@@ -91,10 +97,31 @@ def control_digest(real_path):
 
 
 def remove_unfinished(parent, real_path):
-    """Remove copies that a killed run did not finish: their origin is still there, untouched."""
+    """Remove copies that a killed run did not finish: their origin is still there, untouched.
+
+    What was moved is no copy: it is complete as soon as it is there.
+    """
     for place, manifest in list(_manifests(parent, real_path)):
-        if manifest.get("complete") is False:
+        if manifest.get("complete") is False and not _was_moved(place, manifest):
             remove(place)
+    for place in _ours(parent, real_path):  # killed before it said what it would be
+        if set(os.listdir(place)) <= {MANIFEST + marks.TEMPORARY}:
+            remove(place)
+
+
+def _was_moved(place, manifest):
+    return bool(manifest.get("moved")) and os.path.isdir(os.path.join(place, DATA))
+
+
+def tidy(parent, real_path):
+    """Complete what was moved aside, by this run or one that was killed, and remove what is unfinished."""
+    for place, manifest in list(_manifests(parent, real_path)):
+        if manifest.get("complete") is False and _was_moved(place, manifest):
+            data = os.path.join(place, DATA)
+            repoint(data, real_path, data)
+            clear_standby_marks(data, wrote_itself=manifest.get("wrote_itself", False))
+            _rewrite(place, dict(manifest, complete=True))
+    remove_unfinished(parent, real_path)
 
 
 def prune(parent, real_path, count, *, current=""):
@@ -112,7 +139,7 @@ def prune(parent, real_path, count, *, current=""):
 
 
 def write_manifest(work, place, observed, decision, *, complete):
-    """Say in the salvage what it is. Not ``complete``: a copy that was cut off (a move is complete or not there)."""
+    """Say in the salvage what it is. Not ``complete``: a copy that was cut off, or what is not moved there yet."""
     target, fork = observed.target, observed.fork
     diverged = rejoin.diverged(observed) or {}
     full = decision.keeping.kind == "full"
@@ -138,6 +165,8 @@ def write_manifest(work, place, observed, decision, *, complete):
         "control": control_digest(observed.disk.real_path),
         "content": {"data": "the whole data directory"} if full else {"pg_wal": "its WAL", "global": "pg_control"},
         "starts_standalone": full,
+        "moved": decision.keeping.how == salvage.MOVE,
+        "wrote_itself": target.wrote_itself,
     }
     path = os.path.join(place, MANIFEST)
     marks.write_json(path, content, mode=0o600)
@@ -146,13 +175,17 @@ def write_manifest(work, place, observed, decision, *, complete):
 
 def name_tables(place, named):
     """Put the report with the names of its tables into the manifest."""
-    path = os.path.join(place, MANIFEST)
-    manifest = marks.read_json(path)
+    manifest = marks.read_json(os.path.join(place, MANIFEST))
     if manifest is not None:
-        owner = os.stat(path)
-        marks.write_json(path, dict(manifest, lost=named), mode=0o600)
-        if os.geteuid() == 0:
-            os.chown(path, owner.st_uid, owner.st_gid)
+        _rewrite(place, dict(manifest, lost=named))
+
+
+def _rewrite(place, manifest):
+    path = os.path.join(place, MANIFEST)
+    owner = os.stat(path)
+    marks.write_json(path, manifest, mode=0o600)
+    if os.geteuid() == 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _keep_wal(work, observed, place):
@@ -240,5 +273,6 @@ __all__ = (
     "name_tables",
     "prune",
     "remove_unfinished",
+    "tidy",
     "write_manifest",
 )

@@ -87,6 +87,17 @@ def wanted_conninfo(desired):
     return {key: value for key, value in keywords.items() if value}
 
 
+def tool_conninfo(desired, major, **more):
+    """Return the keywords for a tool that copies from the primary: by default it would wait for hours for a server
+    that has vanished from the network.
+    """
+    keywords = dict(wanted_conninfo(desired), **more)
+    keywords.update(connect_timeout="10", keepalives_idle="10", keepalives_interval="5", keepalives_count="3")
+    if major >= 12:
+        keywords["tcp_user_timeout"] = "25000"
+    return keywords
+
+
 def same_conninfo(configured, wanted):
     """Compare the keywords that are ours; what an administrator added (keepalives_idle ...) may stay."""
     if configured is None or conffile.HIDDEN in configured.values():
@@ -266,5 +277,6 @@ __all__ = (
     "judge_start",
     "missing_for_none",
     "same_conninfo",
+    "tool_conninfo",
     "wanted_conninfo",
 )

@@ -32,7 +32,8 @@ def _at_target(work, observed):
     target, _evidence = observe_target.read(work)
     if target.running:
         return "a server runs in it"
-    if target.exists and target.system_identifier != observed.primary.system_identifier:
+    expected = (observed.primary.system_identifier,) + ((None,) if target.interrupted else ())
+    if target.exists and target.system_identifier not in expected:
         return (
             f"its system identifier is {target.system_identifier}, the primary's {observed.primary.system_identifier}"
         )

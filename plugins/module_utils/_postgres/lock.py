@@ -44,6 +44,31 @@ def hold(path, *, what, data_directory, timeout, clock):
         os.close(descriptor)
 
 
+def wait_until_free(path, *, data_directory, timeout, clock):
+    """Tell whether another run was at work; returns when it is through. Ends nothing and takes nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if _free(descriptor):
+            return False
+        if not wait_for(lambda: _free(descriptor), clock=clock, timeout=timeout, interval=0.5):
+            raise _busy(path, timeout, data_directory)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _free(descriptor):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
+
+
 def _try(descriptor, path, data_directory):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,4 +168,15 @@ def _busy(path, timeout, data_directory):
     )
 
 
-__all__ = ("ENDABLE", "Locked", "alive", "commands", "end_orphans", "hold", "myself", "program", "read_owner")
+__all__ = (
+    "ENDABLE",
+    "Locked",
+    "alive",
+    "commands",
+    "end_orphans",
+    "hold",
+    "myself",
+    "program",
+    "read_owner",
+    "wait_until_free",
+)

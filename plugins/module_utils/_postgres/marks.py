@@ -21,9 +21,11 @@ STATE_DIRECTORY = "/var/lib/pgops"
 SCHEMA = 1
 TEMPORARY = ".pgops-tmp"
 REWINDING = "rewinding"  # pg_rewind runs: the directory is neither the old node nor the new one
+DISCARDING = "discarding"  # the old directory is removed, what it was is kept or given up
 SWAPPING = "swapping"  # directories are being renamed
 READY = "ready"  # all data is in place; only settings and the start are missing
-CUT_OFF = (REWINDING,)
+STARTED = "started"  # nothing was overwritten: a server was started, and is not verified yet
+CUT_OFF = (REWINDING, DISCARDING)
 
 
 class Marks:
@@ -139,8 +141,10 @@ def _give_to_group(path, group):
 
 __all__ = (
     "CUT_OFF",
+    "DISCARDING",
     "READY",
     "REWINDING",
+    "STARTED",
     "STATE_DIRECTORY",
     "SWAPPING",
     "TEMPORARY",

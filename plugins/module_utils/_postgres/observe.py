@@ -21,7 +21,8 @@ def observe(work, failed=()):
     port = (evidence["layout"] or {}).get("port")
     primary = observe_primary.read(work.desired, os_user=work.user, local_port=port)
     observed = Observed(target, primary, forks.compare(target, primary))
-    if work.desired.method not in ladder.COPIES and not ladder.missing_for_none(observed, work.desired):
+    streams = work.desired.method not in ladder.COPIES and not ladder.missing_for_none(observed, work.desired)
+    if streams and not target.unfinished:
         return observed, evidence
     if primary.in_recovery or primary.is_this_server:
         return observed, evidence

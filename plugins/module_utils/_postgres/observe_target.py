@@ -62,6 +62,7 @@ def describe(evidence, work):
         resumable=stage == READY and not streams,
         swapping=stage == SWAPPING,
         kept_before=journal.get("salvage") or "",
+        unfinished=bool(journal),
         missing_tools=tuple(tool for tool in TOOLS if not os.access(work.layout.tool(tool), os.X_OK)),
         oldest_wal=_oldest_wal(folder, control.get("segment_size") or SEGMENT_SIZE),
     )

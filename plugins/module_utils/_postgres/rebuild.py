@@ -26,6 +26,7 @@ def run(work, observed, decision, copier):
         place, kept = keep.keep(work, observed, decision)
     if decision.keeping.discard_first:
         last_look.require_safe(work, observed)
+        work.marks.note(marks.DISCARDING, salvage=place or observed.target.kept_before)
         staging.discard(where)
     with work.timed("copy"):
         moved = 0 if where.finished_copy else _copy(work, observed, decision, copier)
@@ -83,10 +84,7 @@ def _exchange(work, observed, decision, place):
         standby_config.write(staging.data_of(where), layouts.major(work.layout.version), work.desired)
     work.marks.note(marks.SWAPPING, salvage=place or observed.target.kept_before)
     staging.exchange(where, work.user, place if decision.keeping.how == salvage.MOVE else "")
-    if decision.keeping.how == salvage.MOVE and place:
-        data = os.path.join(place, staging.DATA)
-        staging.repoint(data, where.real_path, data)
-        keep.clear_standby_marks(data, wrote_itself=observed.target.wrote_itself)
+    keep.tidy(where.salvage_parent, where.real_path)
 
 
 __all__ = ("check", "run")

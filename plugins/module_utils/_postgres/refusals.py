@@ -84,6 +84,8 @@ def _strangers(observed, desired):
             f"{target.data_directory} holds files that are no database of ours",
             "look at what it is and move it away by hand, then run this again",
         )
+    if target.exists and target.system_identifier is None and target.interrupted:
+        return None  # the rest of a directory of ours whose removal was cut off
     if target.exists and target.system_identifier is None:
         return (
             f"the system identifier of {target.data_directory} can't be read, so nothing shows that it belongs here",

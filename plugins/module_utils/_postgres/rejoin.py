@@ -45,8 +45,15 @@ def plan(observed, desired, failed=None):
     if chosen is None:
         return Decision(None, reasons, _nothing_usable(observed, desired, reasons))
     if chosen.method == ladder.NONE:
-        return Decision(ladder.NONE, reasons, Plan(chosen.reason))
+        return Decision(ladder.NONE, reasons, Plan(chosen.reason, _left(observed.target)))
     return _decision(chosen, reasons, observed, desired)
+
+
+def _left(target):
+    """A node that streams may still have what an interrupted run parked, copied or noted."""
+    if not target.unfinished:
+        return ()
+    return (Step("remove what an interrupted run left", "the node streams, and that run did not live to clean up"),)
 
 
 def _judge(observed, desired, failed):

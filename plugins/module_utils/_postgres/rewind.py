@@ -12,7 +12,7 @@ import re
 
 from . import conffile, controldata, keep, last_look, marks, primary_work, progress, salvage, staging, standby_config
 from . import layout as layouts
-from .ladder import wanted_conninfo
+from .ladder import tool_conninfo
 from .work import MethodFailed, failed
 
 RECOVERY_LIMIT = 3600.0
@@ -85,14 +85,15 @@ def moved_bytes(output):
     return int(lines[-1][0]) * 1024 if lines else 0
 
 
-def source(desired):
+def source(desired, major):
     """Return the connection string for pg_rewind; the password comes from the pass file."""
-    return conffile.render_conninfo(dict(wanted_conninfo(desired), application_name="pgops_rewind", dbname="postgres"))
+    keywords = tool_conninfo(desired, major, application_name="pgops_rewind", dbname="postgres")
+    return conffile.render_conninfo(keywords)
 
 
 def _rewind(work, *, rehearse, watch=None):
     argv = [work.layout.tool("pg_rewind"), "--target-pgdata", work.data_directory]
-    argv += ["--source-server", source(work.desired), "--progress"]
+    argv += ["--source-server", source(work.desired, _major(work)), "--progress"]
     if _major(work) >= 13:
         argv.append("--write-recovery-conf")  # should we not live to write it
     if rehearse:

@@ -72,7 +72,8 @@ def _for_copy(method, observed, desired):
         return kept
     target, disk = observed.target, observed.disk
     expendable = desired.salvage_skip or target.interrupted or kept.how == COPY
-    if method == "basebackup" and target.exists and expendable and not _shortage(observed, kept, discarded=True):
+    there = target.exists or target.interrupted
+    if method == "basebackup" and there and expendable and not _shortage(observed, kept, discarded=True):
         return kept._replace(how=kept.how if kept.how == COPY else "", discard_first=True)
     return Keeping(
         refusal=f"no room for a copy: {short} (the old directory takes {megabytes(disk.old_bytes)})", way_out=WAY_OUT
@@ -87,7 +88,9 @@ def _old_directory(observed, desired):
         return Keeping(reason="salvage_skip is set: the old directory goes once the copy is verified")
     if target.interrupted:
         where = target.kept_before or "nowhere: salvage_skip was set"
-        return Keeping(reason=f"a half rewound directory; what it was is kept already ({where})")
+        return Keeping(
+            reason=f"an interrupted run left it ({target.interrupted}); what it was is kept already ({where})"
+        )
     if not target.exists and target.swapping:
         where = f"what it was is kept in {target.kept_before}" if target.kept_before else "it held nothing to keep"
         return Keeping(reason=f"an earlier run was cut off while it exchanged the directories; {where}")

@@ -88,7 +88,7 @@ def staged(real_path, mount_point):
 
 
 def _require_ours(path):
-    if os.path.lexists(path) and not _marked(path) and set(os.listdir(path)) - {MARK + marks.TEMPORARY}:
+    if os.path.lexists(path) and not _marked(path) and not _begun(path):
         raise Refused(
             "make the copy",
             server=here(),
@@ -260,8 +260,13 @@ def clear(disk):
     """Remove what is parked, and what a killed run left of a copy: the node is verified."""
     for root, name in ((old_root, OLD), (new_root, NEW)):
         for path in (root(disk.real_path, disk.mount_point), *(os.path.join(part.path, name) for part in disk.parts)):
-            if _marked(path):
+            if _marked(path) or _begun(path):
                 remove(path)
+
+
+def _begun(path):
+    """A directory that a killed run made and had not marked yet."""
+    return os.path.isdir(path) and set(os.listdir(path)) <= {MARK + marks.TEMPORARY}
 
 
 def require_as_planned(disk, absent):

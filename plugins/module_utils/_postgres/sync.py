@@ -17,6 +17,7 @@ from . import (
     ladder,
     lock,
     lost,
+    marks,
     observe,
     primary_work,
     rejoin,
@@ -39,6 +40,9 @@ def run(work, *, check_mode):
     begun = work.clock.now()
     observed, evidence = _observe(work)
     decision = rejoin.plan(observed, work.desired)
+    if decision.plan.refusal is not None and _another_was_at_work(work):
+        observed, evidence = _observe(work)
+        decision = rejoin.plan(observed, work.desired)
     decision.plan.require_allowed()
     if check_mode or not decision.changes:
         return _planned(work, observed, evidence, decision, begun)
@@ -52,6 +56,16 @@ def run(work, *, check_mode):
         clock=work.clock,
     ) as descriptor:
         return _Run(holding(work, descriptor), begun).go()
+
+
+def _another_was_at_work(work):
+    """Then what was seen may be its doing, as the crash recovery that a killed run left behind."""
+    return lock.wait_until_free(
+        work.marks.lock_path,
+        data_directory=work.data_directory,
+        timeout=work.desired.lock_timeout,
+        clock=work.clock,
+    )
 
 
 def _observe(work, failed=()):
@@ -106,6 +120,7 @@ class _Run:
             raise self._of_the_system(exc) from exc
         with self.work.timed("clean_up"):
             staging.clear(last.disk)
+            keep.tidy(last.disk.salvage_parent, last.disk.real_path)
             removed = keep.prune(
                 last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
             )
@@ -187,6 +202,8 @@ class _Run:
         return observed, decision
 
     def _apply(self, observed, decision):
+        if decision.method == ladder.NONE:
+            return Outcome()
         with self.work.timed("slot"):
             primary_work.ensure_slot(self.work)
         self.touched = True
@@ -210,6 +227,8 @@ class _Run:
         folder, target = self.work.data_directory, observed.target
         if target.resumable:
             rewind.resume(self.work, target.kept_before)
+        elif not target.unfinished:
+            self.work.marks.note(marks.STARTED)
         standby_config.write(folder, layouts.major(self.work.layout.version), self.work.desired)
         if target.running:
             self.only_reloaded = True

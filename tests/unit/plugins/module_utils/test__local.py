@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner
@@ -64,3 +67,24 @@ def test_the_environment_is_clean(watch, monkeypatch):
     assert "PGPASSWORD" not in answer.stdout
     assert "LC_ALL=C.UTF-8" in answer.stdout
     assert "MORE=1" in answer.stdout
+
+
+def test_a_command_that_holds_the_lock_does_not_die_of_our_death(tmp_path):
+    """Nobody reads what it prints any more; pg_rewind has to come to its end all the same."""
+    kept = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+    script = f"sleep 0.3; echo words; echo words >&2; touch {tmp_path}/end"
+    code = "import sys; from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner;"
+    code += f"LocalRunner(keep_fds=({kept},)).run(['bash', '-c', sys.argv[1]], timeout=None)"
+    path = os.pathsep.join(sys.path)
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, script], pass_fds=(kept,), env=dict(os.environ, PYTHONPATH=path)
+    )
+    deadline = time.monotonic() + 20
+    while subprocess.run(["pgrep", "-P", str(run.pid)], check=False, stdout=subprocess.DEVNULL).returncode:
+        assert time.monotonic() < deadline
+    run.kill()
+    run.wait(5)
+    os.close(kept)
+    while not (tmp_path / "end").exists():
+        assert time.monotonic() < deadline, "it ended at its first word"
+        time.sleep(0.05)

@@ -97,9 +97,39 @@ def left(tmp_path):
 
 def test_unfinished_salvage_copies_go_finished_ones_stay(tmp_path):
     places(tmp_path, ("1", True), ("2", False))
-    (tmp_path / "main.pgops-salvage-3").mkdir()
+    for number in "345":
+        (tmp_path / f"main.pgops-salvage-{number}").mkdir()
+    (tmp_path / "main.pgops-salvage-3" / "somebody's").write_text("x")
+    (tmp_path / "main.pgops-salvage-4" / "manifest.json.pgops-tmp").write_text("{")
     keep.remove_unfinished(str(tmp_path), str(tmp_path / "main"))
     assert left(tmp_path) == ["1", "3"]
+
+
+def moved(tmp_path):
+    places(tmp_path, ("1", False))
+    place = tmp_path / "main.pgops-salvage-1"
+    manifest = json.loads((place / "manifest.json").read_text())
+    (place / "manifest.json").write_text(json.dumps(dict(manifest, moved=True, wrote_itself=True)))
+    return place
+
+
+def test_what_was_to_be_moved_and_was_not_is_no_salvage(tmp_path):
+    moved(tmp_path)
+    keep.tidy(str(tmp_path), str(tmp_path / "main"))
+    assert left(tmp_path) == []
+
+
+def test_what_a_killed_run_had_moved_is_completed_and_never_removed(tmp_path):
+    place = moved(tmp_path)
+    (place / "data" / "pg_tblspc").mkdir(parents=True)
+    (place / "data" / "standby.signal").write_text("")
+    (place / "data" / "pg_tblspc" / "1").symlink_to(tmp_path / "main" / "inside")
+    keep.remove_unfinished(str(tmp_path), str(tmp_path / "main"))
+    assert not json.loads((place / "manifest.json").read_text())["complete"]
+    keep.tidy(str(tmp_path), str(tmp_path / "main"))
+    assert json.loads((place / "manifest.json").read_text())["complete"]
+    assert not (place / "data" / "standby.signal").exists()
+    assert os.readlink(place / "data" / "pg_tblspc" / "1") == str(place / "data" / "inside")
 
 
 def test_the_oldest_go_beyond_the_number_to_keep(tmp_path):

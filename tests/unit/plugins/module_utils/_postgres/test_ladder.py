@@ -75,3 +75,12 @@ def test_conninfo_is_compared_by_what_is_ours(configured, same):
 def test_the_connection_string_never_holds_a_password():
     assert "password" not in WANTED
     assert WANTED["passfile"] == "/var/lib/postgresql/.pgpass"
+
+
+@pytest.mark.parametrize(("major", "limit"), [(15, True), (11, False)])
+def test_a_tool_notices_that_the_primary_has_vanished(major, limit):
+    words = ladder.tool_conninfo(desired(), major, application_name="pgops_rewind")
+    assert words["application_name"] == "pgops_rewind"
+    assert int(words["keepalives_idle"]) + int(words["keepalives_interval"]) * int(words["keepalives_count"]) <= 30
+    assert ("tcp_user_timeout" in words) is limit, "libpq 12 and newer"
+    assert "keepalives_idle" not in ladder.wanted_conninfo(desired()), "a standby has wal_receiver_timeout"

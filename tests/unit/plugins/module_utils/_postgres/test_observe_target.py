@@ -143,7 +143,15 @@ def test_a_rewind_that_was_through_can_be_finished(look):
 
 def test_a_server_that_streams_owes_nothing_to_an_old_journal(look):
     seen = look(UP, "rewinding")
-    assert (seen.interrupted, seen.resumable) == ("", False)
+    assert (seen.interrupted, seen.resumable, seen.unfinished) == ("", False, True)
+
+
+def test_a_node_that_was_only_started_is_as_trustworthy_as_before(look):
+    seen = look(DOWN, "started")
+    assert (seen.interrupted, seen.resumable, seen.swapping, seen.unfinished) == ("", False, False, True)
+    assert not look.marks.intended()
+    look.marks.forget()
+    assert not look(DOWN).unfinished
 
 
 def test_a_journal_of_a_directory_that_was_replaced_by_hand_does_not_count(look, tmp_path):

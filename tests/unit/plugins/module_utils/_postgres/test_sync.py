@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import PgopsError, Refused, Unreachable
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, sync
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, lock, sync
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
-from tests.unit.rejoin_cases import FORK, observed, old_primary, primary, stopped, target, work
+from tests.unit.rejoin_cases import FORK, FakeClock, observed, old_primary, primary, stopped, target, work
 
 IDLE = primary(slot=None, sender=None)
 LOST = Tail(FORK + 0x2000, 3)
@@ -95,6 +98,32 @@ def test_a_healthy_standby_is_left_alone_and_no_state_is_written(stage, tmp_path
     assert not (tmp_path / "state").exists()
 
 
+UNFINISHED = observed(target(unfinished=True))
+
+
+def test_what_a_run_left_that_did_not_live_to_clean_up_goes_without_touching_the_server(stage):
+    stage.job = work(stage.folder)
+    stage.job.marks.note("ready")
+    result = stage.play(UNFINISHED)
+    assert stage.events == ["verify", *CLEANED]
+    assert (result["changed"], result["method"]) == (True, "none")
+    assert stage.job.marks.journal() == {}
+
+
+def test_check_mode_tells_that_something_was_left(stage):
+    result = stage.play(UNFINISHED, check_mode=True)
+    assert (result["changed"], result["method"], stage.events) == (True, "none", [])
+    assert "interrupted run left" in result["plan"]["steps"][0]["action"]
+
+
+def test_a_start_is_noted_until_it_is_verified(stage):
+    """Or a run that is killed meanwhile would leave for ever what an earlier one had left."""
+    stages = []
+    stage.patch.setattr(Stage, "verify", lambda self, w: stages.append(w.marks.journal().get("stage")) or AFTER)
+    stage.play(observed(stopped(), IDLE))
+    assert (stages, stage.job.marks.journal()) == (["started"], {})
+
+
 def test_check_mode_shows_the_plan_and_touches_nothing(stage, tmp_path):
     result = stage.play(RUNNING, check_mode=True)
     assert (result["changed"], result["method"], stage.events) == (True, "rewind", [])
@@ -112,6 +141,28 @@ def test_a_refusal_changes_nothing(stage):
     with pytest.raises(Refused):
         stage.play(observed(target(), primary(in_recovery=True)))
     assert stage.events == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_another_run_makes_of_the_node_is_no_reason_to_refuse(stage, check_mode):
+    """As the crash recovery of a run that was killed: a server that may write, and is nobody's live primary."""
+    job = work(stage.folder)
+    job.marks.prepare()
+    held = os.open(job.marks.lock_path, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    stage.patch.setattr(FakeClock, "sleep", lambda _clock, _seconds: os.close(held))
+    strange = observed(target(state="silent", standby_signal=False, timeline=3, history=()), IDLE)
+    assert stage.play(strange, HEALTHY, check_mode=check_mode)["changed"] is False
+
+
+def test_another_run_that_goes_on_is_named(stage):
+    job = work(stage.folder)
+    job.marks.prepare()
+    strange = observed(target(state="silent", standby_signal=False, timeline=3, history=()), IDLE)
+    with open(job.marks.lock_path, "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(lock.Locked, match="another run still holds"):
+            stage.play(strange, lock_timeout=3)
 
 
 def test_a_running_old_primary_is_stopped_marked_and_rewound(stage):
