@@ -15,6 +15,7 @@ from .figures import Figure, median, of_runs
 NAMES = (
     "rewind", "rewind_overhead", "rewind_attached", "rewind_streams", "rewind_rebuild", "rewind_bytes",
     "rewind_streamed", "rewind_told", "rewind_salvage", "rewind_salvage_copy",
+    "rewind_salvage_bytes",
 )  # fmt: skip
 WIRE = "received by the node's interface during the whole command"
 TOLD = "what pg_rewind tells it copied"
@@ -116,8 +117,11 @@ def _figures(alone, ours):
 def _salvage_figures(ours, kept):
     wall, without = ([each["run"].seconds for each in runs] for runs in (kept, ours))
     copy = [each["run"].module["timings"].get("salvage", 0.0) for each in kept]
+    told = [each["run"].module["bytes_moved"] for each in kept]
+    apart = [each["received"] - each["streamed"] for each in kept]
     size = (kept[-1]["run"].module.get("salvage") or {}).get("bytes") or 0
     return [
         of_runs("rewind_salvage", "s", wall, baseline=without, note="with the full salvage copy; baseline: without"),
         of_runs("rewind_salvage_copy", "s", copy, note=f"the copy alone, {size / 2**20:.0f} MiB"),
+        of_runs("rewind_salvage_bytes", "bytes", apart, baseline=told, note="as rewind_bytes, with the full salvage"),
     ]
