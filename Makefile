@@ -6,7 +6,7 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby
+SCENARIOS := default recover_standby user_directory more_standbys
 
 # The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/playbooks/collections

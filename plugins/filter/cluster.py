@@ -40,7 +40,8 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
     pgpool_members,
     topology_problems,
 )
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import plan_text, proof, result
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
@@ -83,6 +84,7 @@ class FilterModule:
 
     def filters(self):
         return {
+            "caught_up": caught_up,
             "cluster_report": cluster_report,
             "cluster_view": cluster_view,
             "database_members": database_members,
@@ -90,8 +92,9 @@ class FilterModule:
             "member_address": member_address,
             "pgpool_members": pgpool_members,
             "recovery_gate": recovery_gate,
-            "recovery_plan_text": plan_text,
+            "recovery_plan": described,
             "recovery_proof": proof,
+            "recovery_refusing": refusing,
             "recovery_result": result,
             "registered": registered,
             "topology_problems": topology_problems,

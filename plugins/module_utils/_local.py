@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 
+from ._follow import follow
 from ._ports import Clock, CommandResult, Runner
 
 SYSTEM_PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -27,7 +28,7 @@ class LocalRunner(Runner):
     def __init__(self, *, keep_fds=()):
         self._keep_fds = tuple(keep_fds)
 
-    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
+    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/", watch=None):
         argv = tuple(str(word) for word in argv)
         environment = {"PATH": ":".join(SYSTEM_PATHS), "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
         environment.update(env or {})
@@ -45,13 +46,12 @@ class LocalRunner(Runner):
             )
         except FileNotFoundError as exc:
             return CommandResult(argv, 127, "", str(exc))
-        try:
-            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
-            rc = process.returncode
-        except subprocess.TimeoutExpired:
-            _kill_group(process.pid)
-            out, err = process.communicate()
-            rc = None
+        stdin = None if stdin is None else stdin.encode()
+        if watch is None:
+            out, err, late = _wait(process, stdin, timeout)
+        else:
+            out, err, late = follow(process, stdin=stdin, watch=watch, timeout=timeout, end=_kill_group)
+        rc = None if late else process.returncode
         return CommandResult(argv, rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
     def which(self, name, *, paths=()):
@@ -93,6 +93,15 @@ def _demotion(user):
         os.setuid(entry.pw_uid)
 
     return {"preexec_fn": demote}
+
+
+def _wait(process, stdin, timeout):
+    """Return ``(stdout, stderr, late)`` of a command; one whose time is up is ended."""
+    try:
+        return (*process.communicate(stdin, timeout=timeout), False)
+    except subprocess.TimeoutExpired:
+        _kill_group(process.pid)
+        return (*process.communicate(), True)
 
 
 def _kill_group(pid):

@@ -19,12 +19,26 @@ class CommandResult(t.NamedTuple):
     stderr: str
 
 
+class Watch(abc.ABC):
+    """Looks on while a command runs. What it is told must not make it fail: the command goes on alone."""
+
+    @abc.abstractmethod
+    def line(self, text):
+        """Something was printed, on either stream: the text between two ends of line (or returns of the carriage)."""
+
+    @abc.abstractmethod
+    def tick(self, pid):
+        """About a second has passed, and the command still runs."""
+
+
 class Runner(abc.ABC):
     """Runs commands on this host. Secrets go through files, ``stdin`` or ``env``, never through ``argv``."""
 
     @abc.abstractmethod
-    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
+    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/", watch=None):
         """Run ``argv`` as ``user`` (None: as we are) with a limit in seconds; return a ``CommandResult``.
+
+        With a ``Watch`` the result holds only the end of what was printed (64 KiB of each stream).
 
         Never raises for a non-zero exit, a time-out (rc None) or a missing program (rc 127).
         """
@@ -56,4 +70,4 @@ def wait_for(probe, *, clock, timeout, interval=0.25):
         clock.sleep(interval)
 
 
-__all__ = ("Clock", "CommandResult", "Runner", "wait_for")
+__all__ = ("Clock", "CommandResult", "Runner", "Watch", "wait_for")

@@ -14,13 +14,19 @@ description:
   - Compares the data directory of this host with the primary, chooses the cheapest method that is provably safe, and
     says why that one and not the others.
   - V(none) when it streams already; V(start) when its data is a part of the primary's history; V(rewind)
-    (C(pg_rewind)) when it wrote past the point where the histories part; V(basebackup) (a new copy beside the old
-    directory, moved into place when it is complete and checked) whenever that does not do.
+    (C(pg_rewind)) when it wrote past the point where the histories part; V(delta) (a new copy that takes unchanged
+    files from the old directory and the rest from the primary by C(rsync), within a backup held open on the primary)
+    when C(pg_rewind) can't; V(basebackup) (a new copy of everything) whenever that does not do.
+  - A new copy is made beside the old directory and moved into place when it is complete and checked. Tablespaces,
+    C(pg_wal) behind a link and a data directory that is a mount point are exchanged inside the places where they lie.
   - What the old node has and the primary has not is kept before anything is overwritten, never by hard link.
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.
-  - Talks to the primary over libpq only, as O(replication_user). That role needs C(REPLICATION) and
+  - A long copy is reported while it runs, at least every 10 seconds, with bytes done and expected, rate and time left;
+    on the host in C(/run/pgops/progress-VERSION-CLUSTER.json). Not with C(no_log) or C(async).
+  - Talks to the primary over libpq as O(replication_user); only V(delta) also reads its files over SSH, as
+    O(postgres_user) on both sides, with verified host keys. The role needs C(REPLICATION) and
     C(pg_monitor), for V(rewind) also C(EXECUTE) on C(pg_ls_dir), C(pg_stat_file) and C(pg_read_binary_file), and
     C(pg_checkpoint) (PostgreSQL 15 and later) or C(EXECUTE) on the backup functions for a checkpoint at once.
 extends_documentation_fragment:
@@ -38,7 +44,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A standby that streams as wanted is left alone, except with O(method=basebackup), which always copies.
+      - A standby that streams as wanted is left alone, except with O(method=delta) and O(method=basebackup), which
+        always copy.
 author:
   - pgops contributors (@pgops)
 options:
@@ -77,7 +84,7 @@ options:
       - A named method is taken or the module fails; there is no silent change to another one.
       - V(none) fails unless the node streams already.
     type: str
-    choices: [auto, none, start, rewind, basebackup]
+    choices: [auto, none, start, rewind, delta, basebackup]
     default: auto
   salvage_directory:
     description:
@@ -90,8 +97,15 @@ options:
       - Needed where there is no room to keep it; the module says so.
     type: bool
     default: false
+  salvage_keep:
+    description:
+      - How many salvages of this data directory to keep. After a success the oldest ones beyond that are removed, never
+        the one that this run made.
+      - V(0) removes nothing.
+    type: int
+    default: 0
   max_rate:
-    description: Limit for C(pg_basebackup) in kB per second, or with V(k) or V(M) behind the number.
+    description: Limit for V(delta) and V(basebackup) in kB per second, or with V(k) or V(M) behind the number.
     type: str
   lock_timeout:
     description: Seconds to wait for another run on this host.
@@ -230,6 +244,29 @@ diverged:
     commits_past_fork:
       description: Transactions committed after the fork. Null when unknown.
       type: int
+comparison:
+  description:
+    - Both sides next to each other as they were at the beginning. What was not needed, and so not read, is null.
+    - C(system_identifier), C(timeline), C(lsn) and C(oldest_wal) each hold C(target) and C(primary).
+  returned: success
+  type: dict
+  contains:
+    wal_needed_from:
+      description: Position from which the chosen way needs WAL. Null where WAL can't help.
+      type: str
+    fork:
+      description: C(relation), C(timeline) and C(lsn) of the point where the histories part.
+      type: dict
+    past_fork:
+      description: C(wal_bytes) and C(commits) that only this node has.
+      type: dict
+    pages:
+      description: C(data_checksums) and C(wal_log_hints) of this node.
+      type: dict
+    disk:
+      description: >-
+        C(data_directory), C(data_bytes), C(free_bytes), C(salvage_directory), C(salvage_free_bytes), C(salvage_bytes).
+      type: dict
 salvage:
   description: What was (or would be) kept of the old node. Null when there was nothing to keep.
   returned: success
@@ -250,6 +287,43 @@ salvage:
     wal_bytes_past_fork:
       description: Bytes of WAL after the fork.
       type: int
+lost:
+  description:
+    - What this node had written that the primary does not have, read from its own WAL before anything was overwritten.
+    - Null when there was nothing, in check mode, and where C(pg_waldump) is missing.
+  returned: success
+  type: dict
+  contains:
+    commits:
+      description: Transactions committed after the fork.
+      type: int
+    first_commit:
+      description: When the first of them was committed, as the server wrote it.
+      type: str
+    last_commit:
+      description: When the last of them was committed.
+      type: str
+    tables:
+      description:
+        - The tables that were written to after the fork, the busiest first, at most 50. Rows of transactions that were
+          not committed count too.
+        - C(name) is null for a table that the primary does not have.
+      type: list
+      elements: dict
+    tables_not_listed:
+      description: How many more tables there were.
+      type: int
+    system_changes:
+      description: Changes of the system's own tables, as by C(CREATE) or C(ALTER).
+      type: int
+    complete:
+      description: Whether all of the WAL was read within the time for it.
+      type: bool
+salvages_removed:
+  description: Older salvages of this data directory that were removed, beyond O(salvage_keep).
+  returned: success
+  type: list
+  elements: str
 observed:
   description: >-
     Both sides as they were at the beginning, C(target) as M(pgops.pgpool.pg_cluster_info) tells it, C(primary), and
@@ -296,6 +370,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRu
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import overrides, sync, sync_options
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.layout import discover
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.marks import Marks
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.progress import Progress
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.rejoin import METHODS
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import Work
 
@@ -315,6 +390,7 @@ def argument_spec():
         method={"type": "str", "choices": list(METHODS), "default": "auto"},
         salvage_directory={"type": "path"},
         salvage_skip={"type": "bool", "default": False},
+        salvage_keep={"type": "int", "default": 0},
         max_rate={"type": "str"},
         lock_timeout={"type": "int", "default": 30},
         start_timeout={"type": "int", "default": 120},
@@ -338,8 +414,12 @@ def synchronise(module, runner=None, clock=None):
         marks=Marks(layout),
         commands=[],
         timings={},
+        progress=Progress.of(layout),
     )
-    return sync.run(work, check_mode=module.check_mode)
+    try:
+        return sync.run(work, check_mode=module.check_mode)
+    finally:
+        work.progress.remove()
 
 
 def main():

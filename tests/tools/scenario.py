@@ -14,6 +14,7 @@ import time
 
 from checks import RESULTS, ROOT, Check, environment_bin, write_junit
 
+STANDBYS = {"more_standbys": "2"}
 SUBNET = "10.1.27.0/24"  # not the demo's: a lab that is up is left alone
 
 
@@ -23,6 +24,7 @@ def environment(name: str, results: str) -> dict[str, str]:
     env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
     env.setdefault("LAB_SUBNET", SUBNET)
     env.setdefault("LAB_IMAGE", "bare" if name == "default" else "packages")  # a first deployment installs them
+    env.setdefault("LAB_STANDBYS", STANDBYS.get(name, "1"))
     env["PYTEST_ADDOPTS"] = (
         f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
     )

@@ -14,6 +14,7 @@ PGPOOLS = [
     {"name": "app-server1", "pgpool_id": 0, "address": "10.1.7.104", "port": 5432, "pcp_port": 9898},
     {"name": "app-server2", "pgpool_id": 1, "address": "10.1.7.105", "port": 5432, "pcp_port": 9898},
 ]
+MAX_LAG = 16 * 1024 * 1024  # the default limit
 DEAD = {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host\nmore"}
 
 

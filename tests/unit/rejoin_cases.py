@@ -159,11 +159,14 @@ class FakeRunner(Runner):
     def __init__(self, **programs):
         self.programs, self.calls = programs, []
 
-    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/"):
+    def run(self, argv, *, user=None, env=None, stdin=None, timeout=60.0, cwd="/", watch=None):
         words = [str(word) for word in argv]
         self.calls.append(words)
         answer = self.programs.get(words[0].rsplit("/", 1)[-1], (0, "", ""))
         answer = answer(words) if callable(answer) else answer
+        if watch is not None:
+            for line in "\n".join(answer[1:]).splitlines():
+                watch.line(line)
         return CommandResult(tuple(words), *answer)
 
     def which(self, name, *, paths=()):

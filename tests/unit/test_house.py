@@ -46,9 +46,14 @@ def test_playbook_never_asks(name):
     assert not found(r"ansible\.builtin\.pause:|\bpause:", [name])
 
 
+def without_documentation(content):
+    """A module's documentation is read as a page of its own; its code is what is counted."""
+    return re.sub(r'^(DOCUMENTATION|EXAMPLES|RETURN) = r"""\n.*?^"""\n', "", content, flags=re.M | re.S)
+
+
 @pytest.mark.parametrize(("pattern", "most"), LARGEST)
 def test_files_can_be_read_without_scrolling_about(pattern, most):
-    lengths = {name: text(name).count("\n") for name in matching(pattern)}
+    lengths = {name: without_documentation(text(name)).count("\n") for name in matching(pattern)}
     assert {name: lines for name, lines in lengths.items() if lines > most} == {}
 
 
@@ -58,8 +63,8 @@ def unit_test_of(name: str) -> list[str]:
     return matching(f"tests/unit/{folder}/test_{file}", f"tests/unit/{folder}/test_{file.removesuffix('.py')}_*.py")
 
 
-@pytest.mark.parametrize("name", matching("plugins/modules/*.py", "plugins/filter/*.py"))
-def test_every_module_and_filter_has_unit_tests_at_its_own_path(name):
+@pytest.mark.parametrize("name", matching("plugins/action/*.py", "plugins/modules/*.py", "plugins/filter/*.py"))
+def test_every_module_action_and_filter_has_unit_tests_at_its_own_path(name):
     assert unit_test_of(name), "its unit tests belong under tests/unit/, at the same path"
 
 

@@ -30,6 +30,15 @@ def kill_postmaster(lab, name):
     lab.run(name, "kill -9 $(head -n1 /var/lib/postgresql/*/main/postmaster.pid)")
 
 
+def iter_until(lines, words):
+    """The lines of a running command up to the one that holds the words."""
+    for line in lines:
+        yield line
+        if words in line:
+            return
+    raise AssertionError(f"it ended without: {words}")
+
+
 def is_primary(lab, name):
     return lab.in_recovery(name) is False
 
@@ -162,7 +171,11 @@ def test_the_plan_is_shown_and_check_mode_changes_nothing(lab):
     before = files_of(lab, DB1)
     slots = lab.sql(DB2, "SELECT slot_name FROM pg_replication_slots ORDER BY 1")
     done = recover(lab, DB1, "--check")
-    for words in ("postgres-db1 will follow postgres-db2", "none: this node is not a running standby", "-> ", "steps:"):
+    for words in (
+        "postgres-db1 will follow postgres-db2", "system identifier", "timeline             1", "oldest WAL kept",
+        "histories", "only on this host", "WAL needed from", "page protection      data checksums on", "free there",
+        "none: this node is not a running standby", "-> ", "steps:", "hosts changed:", "app-server2: postgres-db1 is",
+    ):  # fmt: skip
         assert words in done.stdout
     assert "Nothing was changed" in done.stdout
     assert files_of(lab, DB1) == before
@@ -276,6 +289,58 @@ def test_a_killed_run_leaves_the_node_out_of_the_pool_and_the_next_one_completes
     assert_healthy_standby(lab, DB2, DB1)
     assert recap(done.stdout)[DB2]["changed"] > 0
     same_rows_on_both(lab)
+
+
+def test_a_pgpool_that_refuses_in_between_has_the_node_taken_out_everywhere(lab):
+    """The rebuild is held up by its own lock while PCP on one pgpool stops to know the password."""
+    lab.run(DB2, "systemctl stop 'postgresql@*'")
+    eventually(lambda: lab.pool_nodes("app-server1")[1][1] == "down")
+    lab.run(DB2, "systemd-run --quiet --unit=held flock /var/lib/pgops/recover.lock sleep 300")
+    run = recover(lab, DB2, "-e", "recover_standby_lock_timeout=120", background=True)
+    try:
+        shown = "".join(iter_until(run.stdout, "TASK [Make this host a standby"))
+        lab.run("app-server2", "cp -a /etc/pgpool2/pcp.conf /root/ && sed -i 's/:.*/:none/' /etc/pgpool2/pcp.conf")
+        lab.run(DB2, "systemctl stop held")
+        shown += run.communicate(timeout=180)[0]
+    finally:
+        run.kill()
+        lab.ssh(DB2, "systemctl stop held")
+        lab.run("app-server2", "mv /root/pcp.conf /etc/pgpool2/pcp.conf")
+    assert run.returncode == 2, shown
+    assert f"{DB2} is not a healthy standby everywhere (attaching): app-server2:" in shown
+    assert "It was taken out of the pool, except where that failed, too (app-server2:" in " ".join(shown.split())
+    for proxy in lab.pgpools:
+        eventually(lambda p=proxy: lab.pool_nodes(p)[1][1] == "down")
+    assert lab.in_recovery(DB2) is True
+    checked = lab.playbook("check_cluster.yml", check=False)
+    for proxy in lab.pgpools:
+        assert f"[warning] {DB2}: is down on {proxy}" in checked.stdout
+    done = recover(lab, DB2)
+    assert "it only has to be attached again" in done.stdout
+    assert_healthy_standby(lab, DB2, DB1)
+
+
+def test_a_node_that_lags_is_not_attached_and_one_in_use_is_left_there(lab):
+    limit = ["-e", "recover_standby_max_lag=1000", "-e", "recover_standby_catch_up_timeout=4"]
+    lab.run(DB2, "runuser -u postgres -- psql -qc 'SELECT pg_wal_replay_pause()' postgres")
+    try:
+        lab.sql(DB1, "CREATE TABLE lag AS SELECT generate_series(1, 10000)", user="someuser", database="appdb")
+        done = recover(lab, DB2, *limit, check=False)
+        assert done.returncode == 2
+        assert f"behind {DB1}, more than the 1000 bytes of recover_standby_max_lag" in " ".join(done.stdout.split())
+        assert changed(done.stdout) == 0
+        assert [lab.pool_nodes(p)[1][1] in ("up", "waiting") for p in lab.pgpools] == [True, True]
+        lab.run("app-server1", "runuser -u postgres -- pcp_detach_node -h localhost -U pgpoolad -w -n 1")
+        for proxy in lab.pgpools:
+            eventually(lambda p=proxy: lab.pool_nodes(p)[1][1] == "down")
+        done = recover(lab, DB2, *limit, check=False)
+        assert done.returncode == 2
+        assert "but lags behind:" in done.stdout
+        assert [lab.pool_nodes(p)[1][1] for p in lab.pgpools] == ["down", "down"]
+    finally:
+        lab.run(DB2, "runuser -u postgres -- psql -qc 'SELECT pg_wal_replay_resume()' postgres")
+    recover(lab, DB2)
+    assert_healthy_standby(lab, DB2, DB1)
 
 
 def test_it_works_while_a_pgpool_is_down_and_names_it(lab):

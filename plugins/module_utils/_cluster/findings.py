@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from .view import UP, node_of
+from .units import human_bytes
+from .view import UP, attached_on, node_of
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
 
@@ -60,13 +61,14 @@ def _node_findings(view, node, max_lag_bytes):
                 "critical",
                 "false_primary",
                 host,
-                f"runs as a second primary (timeline {node['timeline']}, LSN {node['lsn']})",
+                f"runs as a second primary (timeline {node['timeline']}, LSN {node['lsn']}){_still_used(view, host)}",
                 recover_command(host),
             )
         ]
     if node["role"] != "standby":
         why = f": {node['error']}" if node["error"] else ""
-        return [_finding("warning", "node_down", host, f"PostgreSQL is {node['role']}{why}", recover_command(host))]
+        message = f"PostgreSQL is {node['role']}{why}{_still_used(view, host)}"
+        return [_finding("warning", "node_down", host, message, recover_command(host))]
     return _standby_findings(view, node, max_lag_bytes)
 
 
@@ -81,7 +83,7 @@ def _primary_findings(view, node):
                     "primary_detached",
                     node["host"],
                     f"is the primary, but {proxy} has it {seen['status'] if seen else 'not listed'}",
-                    f"on {proxy}: pcp_attach_node -h localhost -w -n {node['backend_id']}",
+                    f"on {proxy}: {_attach_command(view, proxy, node)}",
                 )
             )
     for slot in node["slots"] or ():
@@ -92,11 +94,18 @@ def _primary_findings(view, node):
                     "slot_inactive",
                     by_slot[slot["name"]],
                     f"its slot {slot['name']} on {node['host']} is not in use and keeps "
-                    f"{slot.get('retained_bytes') or 0} bytes of WAL",
+                    f"{human_bytes(slot.get('retained_bytes') or 0)} of WAL",
                     recover_command(by_slot[slot["name"]]),
                 )
             )
     return found
+
+
+def _attach_command(view, proxy, node):
+    """The primary is attached by hand: no playbook of ours touches the live primary."""
+    pcp = next(p["pcp"] for p in view["pgpools"] if p["host"] == proxy)
+    login = f"-h localhost -p {pcp['port']} -U {pcp['user']} -w"
+    return f"runuser -u postgres -- pcp_attach_node {login} -n {node['backend_id']}"
 
 
 def _standby_findings(view, node, max_lag_bytes):
@@ -105,7 +114,13 @@ def _standby_findings(view, node, max_lag_bytes):
     found = []
     if receiver.get("status") != "streaming":
         found.append(
-            _finding("warning", "not_streaming", host, "is a standby, but does not stream", recover_command(host))
+            _finding(
+                "warning",
+                "not_streaming",
+                host,
+                f"is a standby, but does not stream{_still_used(view, host)}",
+                recover_command(host),
+            )
         )
     elif primary and primary["timeline"] and receiver.get("timeline") != primary["timeline"]:
         found.append(
@@ -113,26 +128,41 @@ def _standby_findings(view, node, max_lag_bytes):
                 "warning",
                 "wrong_timeline",
                 host,
-                f"streams timeline {receiver.get('timeline')}, the primary is on {primary['timeline']}",
+                f"streams timeline {receiver.get('timeline')}, the primary is on {primary['timeline']}"
+                f"{_still_used(view, host)}",
                 recover_command(host),
             )
         )
     elif (node["lag_bytes"] or 0) > max_lag_bytes:
         found.append(
-            _finding("warning", "lag", host, f"is {node['lag_bytes']} bytes behind", f"see disk and network of {host}")
+            _finding(
+                "warning",
+                "lag",
+                host,
+                f"is {human_bytes(node['lag_bytes'])} behind",
+                f"see disk and network of {host}",
+            )
         )
+    using = attached_on(view, host)
     for proxy, seen in sorted(node["seen_by"].items()):
-        if seen is None or seen["status"] not in UP:
+        if proxy not in using:
+            others = f", up on {' and '.join(using)}" if using else ""
             found.append(
                 _finding(
                     "warning",
                     "detached",
                     host,
-                    f"is {seen['status'] if seen else 'not listed'} on {proxy}",
+                    f"is {seen['status'] if seen else 'not listed'} on {proxy}{others}",
                     recover_command(host),
                 )
             )
     return found
+
+
+def _still_used(view, host):
+    """A node that must not be asked, and is: what its clients get is old or an error."""
+    using = attached_on(view, host)
+    return f"; {' and '.join(using)} {'sends' if len(using) == 1 else 'send'} it reads all the same" if using else ""
 
 
 def _pgpool_findings(view):
@@ -144,8 +174,8 @@ def _pgpool_findings(view):
                     "warning",
                     "pgpool_silent",
                     proxy["host"],
-                    f"does not answer: {proxy['error']}",
-                    f"systemctl status pgpool2 on {proxy['host']}",
+                    f"does not answer: {proxy['error']}{_to_catch_up(view)}",
+                    f"systemctl status pgpool2 on {proxy['host']}, then ansible-playbook check_cluster.yml",
                 )
             )
         elif view["primary"] and proxy["primary"] != view["primary"]:
@@ -159,6 +189,19 @@ def _pgpool_findings(view):
                 )
             )
     return found
+
+
+def _to_catch_up(view):
+    """What a pgpool that was away has to learn. When it has not, once it answers, that is a finding."""
+    wanted = []
+    for node in view["nodes"]:
+        if node["host"] == view["primary"]:
+            wanted.append(f"{node['host']} up as the primary")
+        elif node["answered"] and attached_on(view, node["host"]):
+            wanted.append(f"{node['host']} up as a standby")
+        elif node["answered"]:
+            wanted.append(f"{node['host']} down")
+    return f"; when it is back it has to show {', '.join(wanted)}" if wanted and view["primary"] else ""
 
 
 def _vip_findings(view):

@@ -9,14 +9,14 @@
 from __future__ import annotations
 
 from .findings import recover_command
-from .view import UP, node_of
+from .view import UP, attached_on, node_of
 
 
 def recovery_gate(view, target):
     """May ``target`` be made a standby of the primary that the view names?
 
-    Returns allowed, message, the primary's address and port, and attached: True when every pgpool that answers has
-    it up as a standby.
+    Returns allowed, message, the primary's address and port, attached: True when every pgpool that answers has it up
+    as a standby, and used_by: the pgpools that have it up.
     """
     node = node_of(view, target)
     if node is None:
@@ -53,12 +53,16 @@ def recovery_gate(view, target):
     seen = list(node["seen_by"].values())
     attached = all(s is not None and s["status"] in UP and s["role"] == "standby" for s in seen)
     gate = _gate(True, f"{target} will follow {view['primary']}: {view['primary_because']}")
-    return dict(gate, attached=attached, primary_address=primary["address"], primary_port=primary["port"])
+    used_by = attached_on(view, target)
+    return dict(
+        gate, attached=attached, used_by=used_by, primary_address=primary["address"], primary_port=primary["port"]
+    )
 
 
 def _gate(allowed, message):
     return {
-        "allowed": allowed, "message": message, "attached": False, "primary_address": None, "primary_port": None
+        "allowed": allowed, "message": message, "attached": False, "used_by": [], "primary_address": None,
+        "primary_port": None,
     }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def database_members(names, hostvars):
 
 
 def pgpool_members(names, hostvars):
-    """Return the pgpool hosts, in the order of their ids: dicts of name, pgpool_id, address, port and pcp_port."""
+    """Return the pgpool hosts, in the order of their ids: dicts of name, pgpool_id, address, port,
+    pcp_port and pcp_user."""
     members = []
     for name in names:
         variables = hostvars[name]
@@ -65,6 +66,7 @@ def pgpool_members(names, hostvars):
                 "address": address_of(name, variables),
                 "port": int(variables.get("pgops_pgpool_port") or 5432),
                 "pcp_port": int(variables.get("pgops_pcp_port") or 9898),
+                "pcp_user": str(variables.get("pgops_pcp_user") or "pgpoolad"),
             }
         )
     return sorted(members, key=lambda m: (m["pgpool_id"] is None, m["pgpool_id"] or 0, m["name"]))

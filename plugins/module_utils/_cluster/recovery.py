@@ -4,55 +4,26 @@
 
 # This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
 
-"""The plan that a person reads before a recovery, the proof after it, and the story of both. Pure."""
+"""The proof after a recovery, who refused to take part in it, and the story. Pure."""
 
 from __future__ import annotations
 
+from .._postgres import lsn
+from .findings import MAX_LAG_BYTES
+from .units import count, human_bytes
 from .view import UP, node_of
 
-
-def plan_text(plan, gate, target):
-    """Lines that tell what pg_basebackup_sync (run in check mode) would do, and why."""
-    lines = [gate["message"]]
-    if not plan.get("changed"):
-        state = "every pgpool that answers has it up" if gate["attached"] else "it only has to be attached again"
-        return lines + [f"{target} already streams from it; {state}"]
-    lines.append(f"method: {plan.get('method')}")
-    lines += [_reason_line(reason) for reason in plan.get("reasons") or ()]
-    lines += _evidence_lines(plan)
-    lines.append("steps:")
-    for number, step in enumerate((plan.get("plan") or {}).get("steps") or (), 1):
-        lines.append(f"  {number}. {step['action']} ({step['reason']})")
-    lines.append(f"  then attach {target} on every pgpool that answers, and read everything twice")
-    return lines
+TABLES_TOLD = 5
 
 
-def _reason_line(reason):
-    return f"  {'->' if reason['taken'] else '  '} {reason['method']}: {reason['reason']}"
+def proof(view, target, max_lag_bytes=MAX_LAG_BYTES):
+    """Is the target a healthy, attached standby?
 
-
-def _evidence_lines(plan):
-    lines = []
-    if plan.get("fork_lsn"):
-        lines.append(f"fork: the histories part at {plan['fork_lsn']}")
-    salvage = plan.get("salvage") or {}
-    if salvage.get("commits_past_fork") is not None:
-        lines.append(
-            f"past the fork on this node: {salvage.get('wal_bytes_past_fork') or 0} bytes of WAL, "
-            f"{salvage['commits_past_fork']} commits"
-        )
-    if salvage.get("path"):
-        lines.append(f"kept before anything is overwritten: {salvage.get('kind')} in {salvage['path']}")
-    if plan.get("bytes_expected") is not None:
-        lines.append(f"bytes expected to move: {plan['bytes_expected']}")
-    return lines
-
-
-def proof(view, target):
-    """Is the target a healthy, attached standby? Returns proven and what is missing, in words."""
+    Returns proven, what is missing, in words, the lag in bytes, and lag_only: nothing is missing but that it is nearer.
+    """
     node = node_of(view, target)
     if view["primary"] is None:
-        return {"proven": False, "missing": [f"a primary: {view['dispute']}"]}
+        return _verdict([f"a primary: {view['dispute']}"])
     primary = node_of(view, view["primary"])
     missing = _missing_on_target(node, primary) + _missing_on_primary(node, primary)
     for proxy, seen in sorted(node["seen_by"].items()):
@@ -61,7 +32,54 @@ def proof(view, target):
             missing.append(f"{proxy} shows it as {shown}")
     if not node["seen_by"]:
         missing.append("no pgpool answers")
-    return {"proven": not missing, "missing": missing}
+    lag = lag_of(node, primary)
+    if missing or (lag is not None and lag <= int(max_lag_bytes)):
+        return _verdict(missing, lag)
+    if lag is None:
+        return _verdict([f"{primary['host']} does not tell how far behind it is"])
+    limit = f"more than the {human_bytes(int(max_lag_bytes))} of recover_standby_max_lag"
+    return _verdict([f"it is {human_bytes(lag)} behind {primary['host']}, {limit}"], lag, lag_only=True)
+
+
+def _verdict(missing, lag=None, lag_only=False):
+    return {"proven": not missing, "missing": missing, "lag_bytes": lag, "lag_only": lag_only}
+
+
+def lag_of(node, primary):
+    """Bytes of the primary's WAL that the node has not replayed: as the primary itself says, of one moment, or else the
+    difference of what both said.
+    """
+    told = [s.get("lag_bytes") for s in _senders(node, primary)]
+    if told and told[0] is not None:
+        return max(0, int(told[0]))
+    here = node["replayed_lsn"] or node["lsn"]
+    return max(0, lsn.diff(primary["lsn"], here)) if here and primary["lsn"] else None
+
+
+def caught_up(answer, max_lag_bytes):
+    """Does what a module told last (its ``postgres``) say that the node is near enough? Unknown is no."""
+    lag = (answer.get("postgres") or {}).get("lag_bytes")
+    return lag is not None and lag <= int(max_lag_bytes)
+
+
+def _senders(node, primary):
+    """The senders of a node on the primary, the streaming one first."""
+    mine = [s for s in primary["senders"] or () if s["application_name"] == node["slot"]]
+    return sorted(mine, key=lambda sender: sender["state"] != "streaming")
+
+
+def refusing(results):
+    """Which pgpools did not do what a task asked of them? Takes the loop's results: host and words of each."""
+    found = [(answer["item"]["name"], _objection(answer)) for answer in results if not answer.get("skipped")]
+    return [{"host": host, "words": f"{host}: {words}"} for host, words in found if words]
+
+
+def _objection(answer):
+    """pgpool_node returns the node only when it was seen as wanted; that of a standby must not be the primary's."""
+    if "node" in answer:
+        return "it shows the node as the primary" if answer["node"]["role"] == "primary" else ""
+    lines = str(answer.get("msg") or "").strip().splitlines()
+    return lines[0] if lines else "no answer"
 
 
 def _missing_on_target(node, primary):
@@ -77,15 +95,14 @@ def _missing_on_target(node, primary):
 
 def _missing_on_primary(node, primary):
     missing = []
-    senders = [s for s in primary["senders"] or () if s["application_name"] == node["slot"]]
-    if not any(s["state"] == "streaming" for s in senders):
+    if not any(s["state"] == "streaming" for s in _senders(node, primary)):
         missing.append(f"{primary['host']} lists no streaming sender for {node['slot']}")
     if not any(s["name"] == node["slot"] and s["active"] for s in primary["slots"] or ()):
         missing.append(f"its slot {node['slot']} on {primary['host']} is not active")
     return missing
 
 
-def result(plan, sync, gate, view, target, worked, check_mode):
+def result(plan, sync, view, target, worked, check_mode):
     """What AWX, a later play and the person get to know at the end."""
     done = sync if sync.get("method") else plan
     silent = [p["host"] for p in view["pgpools"] if not p["reachable"]]
@@ -101,6 +118,14 @@ def result(plan, sync, gate, view, target, worked, check_mode):
         "seconds": done.get("seconds"),
         "fork_lsn": done.get("fork_lsn"),
         "salvage": done.get("salvage"),
+        "lost": done.get("lost"),
+        "salvages_removed": done.get("salvages_removed") or [],
+        "comparison": plan.get("comparison"),
+        "bytes_expected": plan.get("bytes_expected"),
+        "replaces": (plan.get("plan") or {}).get("replaces") or [],
+        "hosts_changed": plan.get("hosts_changed") or [],
+        "plan": plan.get("text") or [],
+        "lag_bytes": None if check_mode else proof(view, target)["lag_bytes"],
         "pgpools_attached": [p["host"] for p in view["pgpools"] if p["reachable"]],
         "pgpools_silent": silent,
     }
@@ -118,9 +143,12 @@ def _story(facts, check_mode):
         lines = [
             f"{node} is a standby of {primary} again: it streams, and {' and '.join(facts['pgpools_attached'])} "
             f"{'has' if len(facts['pgpools_attached']) == 1 else 'have'} it up (read twice).",
-            f"method: {facts['method']}; bytes moved: {facts['bytes_moved']}; seconds: {facts['seconds']}",
+            f"method: {facts['method']}; moved: {human_bytes(facts['bytes_moved'])} in {facts['seconds']} s; "
+            f"lag: {human_bytes(facts['lag_bytes'])}",
         ]
-        lines += _lost_lines(facts["salvage"] or {})
+        lines += _lost_lines(facts["salvage"] or {}, facts["lost"])
+        if facts["salvages_removed"]:
+            lines.append(f"older salvages removed (pgops_salvage_keep): {', '.join(facts['salvages_removed'])}")
     if facts["pgpools_silent"]:
         lines.append(
             f"Not asked, because they did not answer: {', '.join(facts['pgpools_silent'])}. "
@@ -129,11 +157,13 @@ def _story(facts, check_mode):
     return lines
 
 
-def _lost_lines(salvage):
+def _lost_lines(salvage, lost):
     commits = salvage.get("commits_past_fork")
     lines = []
     if commits:
-        lines.append(f"{commits} commits on the old node never reached the primary; they are kept, see below.")
+        kept = "they are kept, see below" if salvage.get("path") else "they were given up (salvage_skip)"
+        lines.append(f"{count(commits, 'commit')} on the old node never reached the primary; {kept}.")
+        lines += _written_lines(lost or {})
     elif commits == 0:
         lines.append("The old node had no commit that the primary lacks: nothing was lost.")
     if salvage.get("path"):
@@ -141,4 +171,23 @@ def _lost_lines(salvage):
     return lines
 
 
-__all__ = ("plan_text", "proof", "result")
+def _written_lines(lost):
+    """Which tables these commits were about, as far as it was read from the WAL."""
+    tables = lost.get("tables") or []
+    if not tables:
+        return []
+    words = [_table(table) for table in tables[:TABLES_TOLD]]
+    more = len(tables) - len(words) + (lost.get("tables_not_listed") or 0)
+    rest = f", and {count(more, 'more table')}" if more else ""
+    when = f" ({lost['first_commit']} to {lost['last_commit']})" if lost.get("first_commit") else ""
+    return [f"  written there{when}: {', '.join(words)}{rest}"]
+
+
+def _table(table):
+    name = table["name"] or f"a table that only the old node has (file {table['filenode']})"
+    deeds = [count(table[deed], deed[:-1]) for deed in ("inserts", "updates", "deletes", "truncates") if table[deed]]
+    where = f"{table['database']}." if table["database"] and table["name"] else ""
+    return f"{where}{name} ({', '.join(deeds)})"
+
+
+__all__ = ("caught_up", "lag_of", "proof", "refusing", "result")

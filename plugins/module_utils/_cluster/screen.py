@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from .units import human_bytes
+
 
 def render(view, found, verdict):
     """Return the lines of the screen: databases, pgpools, verdict, and the command that mends each finding."""
@@ -33,7 +35,7 @@ def _node_row(view, node, proxies):
         role = "PRIMARY (false)"
     receiver = node["receiver"] or {}
     source = _streams_from(view, receiver) if role == "standby" else "-"
-    lag = f"{node['lag_bytes']} B" if role == "standby" and node["lag_bytes"] is not None else "-"
+    lag = human_bytes(node["lag_bytes"]) if role == "standby" and node["lag_bytes"] is not None else "-"
     cells = [node["host"], node["backend_id"], role, node["timeline"] or "-", node["lsn"] or "-", lag, source]
     return cells + [_seen(node["seen_by"].get(proxy)) for proxy in proxies]
 

@@ -45,7 +45,7 @@ def _node(member, answer):
     keys = (
         "version", "role", "running", "accepting", "in_recovery", "timeline", "system_identifier", "lsn", "history",
         "slots", "senders", "receiver", "data_directory_exists", "standby_signal", "lag_bytes", "lag_seconds",
-        "start_time", "primary_slot_name",
+        "start_time", "primary_slot_name", "replayed_lsn",
     )  # fmt: skip
     node = {key: facts.get(key) for key in keys}
     node.update(
@@ -79,6 +79,7 @@ def _proxy(member, answer, nodes):
         "host": member["name"],
         "pgpool_id": member["pgpool_id"],
         "address": member["address"],
+        "pcp": {"port": member["pcp_port"], "user": member.get("pcp_user") or "pgpoolad"},
         "host_answered": host_answered,
         "reachable": reachable,
         "error": None if reachable else (error.get("message") if host_answered else _why_silent(answer)),
@@ -168,4 +169,10 @@ def node_of(view, host):
     return next((n for n in view["nodes"] if n["host"] == host), None)
 
 
-__all__ = ("UP", "build_view", "find_primary", "node_of", "with_primary")
+def attached_on(view, host):
+    """Names of the pgpools that answered and have the node of a host in use."""
+    seen_by = node_of(view, host)["seen_by"]
+    return [proxy for proxy, seen in sorted(seen_by.items()) if seen is not None and seen["status"] in UP]
+
+
+__all__ = ("UP", "attached_on", "build_view", "find_primary", "node_of", "with_primary")

@@ -3,46 +3,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
-"""Where the data directory lies, how big it is and what there is room for; read only."""
+"""Where the data directory and its parts lie, how big they are and what there is room for; read only."""
 
 from __future__ import annotations
 
 import os
+import re
 
-from . import marks
-from .facts import Disk
+from . import staging
+from .facts import Disk, Part
 
-NEW_SUFFIX = ".pgops-new"
 SALVAGE_SUFFIX = ".pgops-salvage-"
-COPY_MARK = "pgops.json"
-COPY_DATA = "data"
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def read(data_directory, *, salvage_directory, primary):
     """Return the ``Disk`` of a data directory (which need not be there yet)."""
     real = os.path.realpath(data_directory)
-    parent = existing(os.path.dirname(real))
+    mount_point = real in mount_points()
+    base = existing(real if mount_point else os.path.dirname(real))
     salvage_parent = os.path.abspath(salvage_directory) if salvage_directory else os.path.dirname(real)
     salvage_base = existing(salvage_parent)
-    pg_wal = os.path.join(real, "pg_wal")
+    mark = staging.read_mark(real, mount_point)
     return Disk(
         real_path=real,
         data_bytes=size_of(real),
-        wal_bytes=size_of(os.path.realpath(pg_wal)),
-        free_bytes=free_bytes(parent),
+        wal_bytes=size_of(os.path.realpath(os.path.join(real, "pg_wal"))),
+        device=os.stat(base).st_dev,
+        free_bytes=free_bytes(base),
         salvage_parent=salvage_parent,
+        salvage_device=os.stat(salvage_base).st_dev,
         salvage_free_bytes=free_bytes(salvage_base),
-        salvage_elsewhere=os.stat(salvage_base).st_dev != os.stat(parent).st_dev,
-        mount_point=os.path.ismount(real),
-        wal_elsewhere=os.path.realpath(pg_wal) if os.path.islink(pg_wal) else None,
-        tablespaces=tablespaces(real),
-        finished_copy=finished_copy(real, primary),
+        mount_point=mount_point,
+        parts=parts(real, data_directory, primary, mark),
+        finished_copy=mark.get("method", "") if finished(mark, primary) and staging.staged(real, mount_point) else "",
     )
 
 
-def finished_copy(real_path, primary):
-    """Tell whether an interrupted run left a complete copy beside the data directory, of this primary as it is."""
-    mark = marks.read_json(os.path.join(real_path + NEW_SUFFIX, COPY_MARK)) or {}
+def finished(mark, primary):
+    """Tell whether an interrupted run left a complete copy, of this primary as it is."""
     return bool(mark.get("complete")) and mark.get("origin") == origin(primary)
 
 
@@ -55,14 +54,81 @@ def origin(primary):
     }
 
 
-def tablespaces(real_path):
-    """Return the directories of tablespaces outside the data directory."""
-    folder = os.path.join(real_path, "pg_tblspc")
+def parts(real, data_directory, primary, mark):
+    """Return the ``Part``s: those behind the links of the old directory, and those that a new copy will have."""
+    found = {}
+    link = os.path.join(real, "pg_wal")
+    remembered = {each["name"]: each["path"] for each in mark.get("parts", ())}
+    if os.path.islink(link):
+        found["pg_wal"] = Part("pg_wal", os.path.realpath(link), old=True, new=True)
+    elif "pg_wal" in remembered and not os.path.lexists(link):
+        found["pg_wal"] = Part("pg_wal", remembered["pg_wal"], new=True)
+    for name, path in _old_tablespaces(real):
+        found[name] = Part(name, path, _version_folder(path, primary), old=True)
+    for each in mark.get("parts", ()):  # the links of a directory that is parked already
+        if not each["new"] and each["name"] not in found:
+            found[each["name"]] = Part(each["name"], each["path"], each["entry"], old=True)
+    for space in primary.tablespaces:
+        part = _of_primary(space, real, data_directory, primary, found.get(f"pg_tblspc/{space.oid}"), remembered)
+        if part is not None:
+            found[part.name] = part
+    return tuple(_measured(part) for part in found.values())
+
+
+def _of_primary(space, real, data_directory, primary, old, remembered):
+    """One tablespace of the primary as a new copy here will have it: at the same path; None inside the data."""
+    name, path = f"pg_tblspc/{space.oid}", os.path.realpath(space.location)
+    if (space.location + os.sep).startswith(primary.data_directory.rstrip(os.sep) + os.sep):
+        if os.path.realpath(primary.data_directory) in (real, os.path.realpath(data_directory)):
+            return None
+        problem = f"the primary's tablespace {space.location} lies in its data directory, which has another path here"
+        return Part(name, path, space.folder, new=True, problem=problem)
+    mine = old is not None and old.path == path
+    problem = ""
+    if not mine and remembered.get(name) != path and os.path.isdir(os.path.join(path, space.folder)):
+        problem = f"{os.path.join(path, space.folder)} is there already, and it is no tablespace of this data directory"
+    if old is not None and not mine:
+        problem = f"the tablespace lies in {old.path} here and in {space.location} on the primary"
+    return Part(name, path, space.folder, old=mine, new=True, new_bytes=space.size, problem=problem)
+
+
+def _measured(part):
+    """Add what is there and what is free."""
+    base = existing(part.path)
+    content = os.path.join(part.path, part.entry) if part.entry else part.path
+    old_bytes = size_of(content) if part.old else 0
+    return part._replace(old_bytes=old_bytes, device=os.stat(base).st_dev, free_bytes=free_bytes(base))
+
+
+def _old_tablespaces(real):
+    """Return (name, path) of the tablespaces behind links that lead out of the data directory."""
+    folder = os.path.join(real, "pg_tblspc")
     try:
         names = sorted(os.listdir(folder))
     except OSError:
-        return ()
-    return tuple(os.path.realpath(os.path.join(folder, name)) for name in names)
+        return []
+    links = [name for name in names if os.path.islink(os.path.join(folder, name))]
+    found = [(f"pg_tblspc/{name}", os.path.realpath(os.path.join(folder, name))) for name in links]
+    return [(name, path) for name, path in found if not (path + os.sep).startswith(real + os.sep)]
+
+
+def _version_folder(path, primary):
+    """The directory of this major version in a tablespace's location (after an upgrade there may be older ones)."""
+    try:
+        names = sorted(name for name in os.listdir(path) if name.startswith(f"PG_{primary.major}_"))
+    except OSError:
+        return f"PG_{primary.major}_"
+    return names[-1] if names else f"PG_{primary.major}_"
+
+
+def mount_points():
+    """Return the directories on which something is mounted (bind mounts of the same file system too)."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+            fields = [line.split(" ") for line in stream]
+    except OSError:
+        return frozenset()
+    return frozenset(_ESCAPED.sub(lambda match: chr(int(match.group(1), 8)), each[4]) for each in fields)
 
 
 def size_of(path):
@@ -95,15 +161,13 @@ def existing(path):
 
 
 __all__ = (
-    "COPY_DATA",
-    "COPY_MARK",
-    "NEW_SUFFIX",
     "SALVAGE_SUFFIX",
     "existing",
-    "finished_copy",
+    "finished",
     "free_bytes",
+    "mount_points",
     "origin",
+    "parts",
     "read",
     "size_of",
-    "tablespaces",
 )

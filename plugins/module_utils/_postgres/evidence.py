@@ -73,6 +73,14 @@ def receiver_sql(major):
     )
 
 
+def segments_sql():
+    """The WAL files that hold one position, whatever their timeline."""
+    return (
+        "SELECT max(left(name, 8)) AS timeline FROM pg_ls_waldir()"
+        " WHERE name ~ '^[0-9A-F]{24}$' AND right(name, 16) = %s"
+    )
+
+
 def collect(conn):
     """Ask a running server for everything that we report; the keys are those of ``pg_cluster_info`` and a few more."""
     basics = connect.query_one(conn, basics_sql())
@@ -86,7 +94,7 @@ def collect(conn):
         "version": settings.get("server_version", "").split(" ")[0] or None,
         "in_recovery": basics["in_recovery"],
         "role": "standby" if basics["in_recovery"] else "primary",
-        "timeline": timeline_of(basics, receiver),
+        "timeline": timeline_of(basics, receiver, _newest_segment(conn, basics, position)),
         "system_identifier": basics["system_identifier"],
         "lsn": position,
         "received_lsn": basics["received_lsn"],
@@ -101,14 +109,28 @@ def collect(conn):
     }
 
 
-def timeline_of(basics, receiver):
+def _newest_segment(conn, basics, position):
+    """The timeline of the newest WAL file that holds a standby's position.
+
+    Without it a standby whose primary died would be taken for one of the timeline before: nobody streams to it any
+    more, and its control file learns of a new timeline only with the next restart point.
+    """
+    if not basics["in_recovery"] or position is None:
+        return None
+    last = max(0, lsn.parse(position) - 1)
+    name = lsn.wal_file_name(1, last, basics["segment_size"])
+    found = connect.query_one(conn, segments_sql(), (name[8:],))["timeline"]
+    return int(found, 16) if found else None
+
+
+def timeline_of(basics, receiver, newest_segment=None):
     """The WAL file being written names a primary's timeline. A standby's is the newest that it received or replayed:
-    the receiver's while there is one; a standby never goes back, so the control file's is a lower bound.
+    the receiver's while there is one, else that of its WAL; the control file's is a lower bound, as none goes back.
     """
     if basics["wal_file"]:
         return int(basics["wal_file"][:8], 16)
     known = [basics["control_timeline"], basics["min_recovery_timeline"], (receiver or {}).get("timeline")]
-    return max(value for value in known if value is not None)
+    return max(value for value in (*known, newest_segment) if value is not None)
 
 
 def lag(basics, receiver):
@@ -143,4 +165,14 @@ def _control(basics, settings):
     }
 
 
-__all__ = ("basics_sql", "collect", "lag", "of_version", "receiver_sql", "senders_sql", "slots_sql", "timeline_of")
+__all__ = (
+    "basics_sql",
+    "collect",
+    "lag",
+    "of_version",
+    "receiver_sql",
+    "segments_sql",
+    "senders_sql",
+    "slots_sql",
+    "timeline_of",
+)

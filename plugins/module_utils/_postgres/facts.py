@@ -32,6 +32,7 @@ class Desired(t.NamedTuple):
     method: str = "auto"
     salvage_directory: str | None = None
     salvage_skip: bool = False
+    salvage_keep: int = 0
     max_rate: str | None = None
     lock_timeout: float = 30
     start_timeout: float = 120
@@ -67,6 +68,7 @@ class Target(t.NamedTuple):
     marked: bool = False  # our mark of intent names this directory
     interrupted: str = ""  # the stage at which an earlier run of ours was cut off
     resumable: bool = False  # that run had all data in place: only settings and the start are missing
+    swapping: bool = False  # it was cut off while it exchanged the directories
     kept_before: str = ""  # where that run had kept the old data
     missing_tools: tuple = ()
     oldest_wal: int | None = None
@@ -106,7 +108,9 @@ class Primary(t.NamedTuple):
     data_bytes: int | None = None
     control_timeline: int | None = None
     missing_rights: tuple = ()
-    tablespaces: int = 0
+    data_directory: str = ""
+    tablespaces: tuple = ()  # of Tablespace
+    files_problem: str | None = None  # why its files can't be read over SSH; None: not asked, empty: they can
 
 
 class Fork(t.NamedTuple):
@@ -125,20 +129,57 @@ class Tail(t.NamedTuple):
     note: str = ""
 
 
+class Tablespace(t.NamedTuple):
+    """One of the primary's tablespaces; ``folder`` is the version directory that the server makes in ``location``."""
+
+    oid: int
+    location: str
+    folder: str
+    size: int = 0
+
+
+class Part(t.NamedTuple):
+    """A part of the data directory that lies elsewhere, behind a link: a tablespace, or pg_wal.
+
+    ``name`` is the link in the data directory. ``entry`` is what in ``path`` belongs to this server: the version
+    directory of a tablespace, empty for all of it (pg_wal).
+    """
+
+    name: str
+    path: str
+    entry: str = ""
+    old: bool = False  # the old data directory has it
+    new: bool = False  # a new copy will have it
+    old_bytes: int = 0
+    new_bytes: int = 0
+    device: int = 0
+    free_bytes: int = 0
+    problem: str = ""  # why a new copy can't be made there
+
+
 class Disk(t.NamedTuple):
-    """Where the data directory lies and what there is room for."""
+    """Where the data directory lies and what there is room for. ``data_bytes`` does not count the parts elsewhere."""
 
     real_path: str
     data_bytes: int = 0
     wal_bytes: int = 0
+    device: int = 0
     free_bytes: int = 0
     salvage_parent: str = ""
+    salvage_device: int = 0
     salvage_free_bytes: int = 0
-    salvage_elsewhere: bool = False  # on another file system than the data
     mount_point: bool = False
-    wal_elsewhere: str | None = None
-    tablespaces: tuple = ()
-    finished_copy: bool = False  # an interrupted run left a complete copy that only has to be moved into place
+    parts: tuple = ()
+    finished_copy: str = ""  # the method of an interrupted run whose copy only has to be moved into place
+
+    @property
+    def plain(self):
+        """All of it is one directory that can be renamed."""
+        return not self.mount_point and not any(part.old for part in self.parts)
+
+    @property
+    def old_bytes(self):
+        return self.data_bytes + sum(part.old_bytes for part in self.parts)
 
 
 class Observed(t.NamedTuple):
@@ -149,6 +190,7 @@ class Observed(t.NamedTuple):
     fork: Fork
     tail: Tail = Tail()
     disk: Disk | None = None
+    lost: dict | None = None  # what only the target has, see lost.py; read when it is about to be overwritten
 
 
 __all__ = (
@@ -162,7 +204,9 @@ __all__ = (
     "Disk",
     "Fork",
     "Observed",
+    "Part",
     "Primary",
+    "Tablespace",
     "Tail",
     "Target",
 )

@@ -3,34 +3,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
-"""Keep what the old node has, beside its data directory or where the user said: copy, move, remove. Never by link."""
+"""Keep what the old node has, beside its data directory or where the user said: copy or move. Never by link."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-import pwd
-import shutil
 
 from . import lsn as wal
 from . import marks, rejoin, salvage, standby_config
-from .disk import COPY_DATA, SALVAGE_SUFFIX, size_of
+from .disk import SALVAGE_SUFFIX, size_of
 from .overrides import here
+from .staging import DATA, NOT_OURS, give, remove, repoint
 from .work import failed
 
 MANIFEST = "manifest.json"
 COPY_LIMIT = None  # as long as it takes: its seconds are told apart
 
 
+def keep(work, observed, decision):
+    """Copy what is kept by copying; returns ``(place, bytes)``. What is moved is moved later, see rebuild.
+
+    A complete salvage of the very same state, which an earlier run made that did not get through, is not made again.
+    """
+    how = decision.keeping.how
+    if how not in (salvage.WAL, salvage.COPY):
+        return "", 0
+    found = _same_state(observed, decision)
+    if found:
+        return found, size_of(found)
+    place = make_place(work, observed, decision)
+    kept = _keep_wal(work, observed, place) if how == salvage.WAL else _keep_copy(work, observed, place)
+    write_manifest(work, place, observed, decision, complete=True)
+    return place, kept
+
+
 def make_place(work, observed, decision):
-    """Make the directory of this salvage and write its manifest; returns its path, empty when nothing is kept."""
-    if not decision.keeping.how:
-        return ""
+    """Make the directory of this salvage and write its manifest; returns its path."""
     disk = observed.disk
-    parent = os.path.dirname(disk.real_path) if decision.keeping.discard_after else disk.salvage_parent
-    os.makedirs(parent, exist_ok=True)
-    remove_unfinished(parent, disk.real_path)
-    place = _new_directory(os.path.join(parent, os.path.basename(disk.real_path) + SALVAGE_SUFFIX + marks.stamp()))
+    os.makedirs(disk.salvage_parent, exist_ok=True)
+    remove_unfinished(disk.salvage_parent, disk.real_path)
+    name = os.path.basename(disk.real_path) + SALVAGE_SUFFIX + marks.stamp()
+    place = _new_directory(os.path.join(disk.salvage_parent, name))
     give(place, work.user)
     write_manifest(work, place, observed, decision, complete=decision.keeping.how == salvage.MOVE)
     return place
@@ -46,14 +61,54 @@ def _new_directory(path):
     raise FileExistsError(path)
 
 
+def _manifests(parent, real_path):
+    """Yield ``(place, manifest)`` of the salvages of a data directory."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in sorted(os.listdir(parent)):
+            if name.startswith(os.path.basename(real_path) + SALVAGE_SUFFIX):
+                manifest = marks.read_json(os.path.join(parent, name, MANIFEST)) or {}
+                if manifest.get("data_directory") == real_path:
+                    yield os.path.join(parent, name), manifest
+
+
+def _same_state(observed, decision):
+    disk = observed.disk
+    digest = control_digest(disk.real_path)
+    wanted = (True, decision.keeping.kind, digest)
+    for place, manifest in _manifests(disk.salvage_parent, disk.real_path):
+        if digest and (manifest.get("complete"), manifest.get("kind"), manifest.get("control")) == wanted:
+            return place
+    return ""
+
+
+def control_digest(real_path):
+    """Return the digest of the control file: equal as long as no server has run in the directory."""
+    try:
+        with open(os.path.join(real_path, "global", "pg_control"), "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
+
+
 def remove_unfinished(parent, real_path):
     """Remove copies that a killed run did not finish: their origin is still there, untouched."""
-    for name in os.listdir(parent):
-        if not name.startswith(os.path.basename(real_path) + SALVAGE_SUFFIX):
-            continue
-        manifest = marks.read_json(os.path.join(parent, name, MANIFEST)) or {}
-        if manifest.get("complete") is False and manifest.get("data_directory") == real_path:
-            remove_tree(os.path.join(parent, name))
+    for place, manifest in list(_manifests(parent, real_path)):
+        if manifest.get("complete") is False:
+            remove(place)
+
+
+def prune(parent, real_path, count, *, current=""):
+    """Remove the oldest complete salvages of this data directory beyond ``count`` (0: none); returns their paths.
+
+    The one that this run made is never among them.
+    """
+    if not count:
+        return []
+    complete = [(each["written"], place) for place, each in _manifests(parent, real_path) if each.get("complete")]
+    removed = [place for _written, place in sorted(complete, reverse=True)[count:] if place != current]
+    for place in removed:
+        remove(place)
+    return removed
 
 
 def write_manifest(work, place, observed, decision, *, complete):
@@ -77,8 +132,10 @@ def write_manifest(work, place, observed, decision, *, complete):
         "fork_timeline": fork.timeline,
         "commits_past_fork": diverged.get("commits_past_fork"),
         "wal_bytes_past_fork": diverged.get("wal_bytes_past_fork"),
+        "lost": observed.lost,
         "method": decision.method,
         "primary": work.desired.primary,
+        "control": control_digest(observed.disk.real_path),
         "content": {"data": "the whole data directory"} if full else {"pg_wal": "its WAL", "global": "pg_control"},
         "starts_standalone": full,
     }
@@ -87,26 +144,58 @@ def write_manifest(work, place, observed, decision, *, complete):
     give(path, work.user)
 
 
-def keep_wal(work, observed, place):
+def name_tables(place, named):
+    """Put the report with the names of its tables into the manifest."""
+    path = os.path.join(place, MANIFEST)
+    manifest = marks.read_json(path)
+    if manifest is not None:
+        owner = os.stat(path)
+        marks.write_json(path, dict(manifest, lost=named), mode=0o600)
+        if os.geteuid() == 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _keep_wal(work, observed, place):
     """Copy pg_wal (followed, where it is a link) and the control file."""
     source = observed.disk.real_path
     os.mkdir(os.path.join(place, "global"), 0o700)
     give(os.path.join(place, "global"), work.user)
-    _copy(work, os.path.join(source, "global", "pg_control"), os.path.join(place, "global", "pg_control"))
-    _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), os.path.join(place, "pg_wal"))
+    _copy(work, [os.path.join(source, "global", "pg_control")], os.path.join(place, "global"))
+    pg_wal = os.path.realpath(os.path.join(source, "pg_wal"))
+    _copy_folder(work, pg_wal, os.path.join(place, "pg_wal"), observed.disk.wal_bytes)
     return size_of(place)
 
 
-def keep_copy(work, observed, place):
-    """Copy everything, so that the copy starts as the server that this was: without the marks of a standby."""
-    source, target = observed.disk.real_path, os.path.join(place, COPY_DATA)
-    _copy(work, source, target)
-    linked = os.path.join(target, "pg_wal")
-    if os.path.islink(linked):
-        os.unlink(linked)
-        _copy(work, os.path.realpath(os.path.join(source, "pg_wal")), linked)
+def _keep_copy(work, observed, place):
+    """Copy everything, so that the copy starts as the server that this was: without the marks of a standby.
+
+    Parts that lie elsewhere become a part of the copy.
+    """
+    source, target = observed.disk.real_path, os.path.join(place, DATA)
+    _copy_folder(work, source, target, observed.disk.data_bytes)
+    for part in observed.disk.parts:
+        if not part.old:
+            continue
+        link = os.path.join(target, part.name)
+        if part.name == "pg_wal":
+            os.unlink(link)
+            _copy_folder(work, part.path, link, observed.disk.wal_bytes)
+            continue
+        folder = os.path.join(place, "tablespaces", os.path.basename(link))
+        _make_folders(place, folder, work.user)
+        _copy(work, [os.path.join(part.path, part.entry)], folder, part.old_bytes)
+        os.unlink(link)
+        os.symlink(folder, link)
+    repoint(target, source, target)
     clear_standby_marks(target, wrote_itself=observed.target.wrote_itself)
-    return size_of(target)
+    return size_of(place)
+
+
+def _make_folders(place, folder, user):
+    for path in (os.path.join(place, "tablespaces"), folder):
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+            give(path, user)
 
 
 def clear_standby_marks(folder, *, wrote_itself):
@@ -118,36 +207,26 @@ def clear_standby_marks(folder, *, wrote_itself):
         standby_config.remove_file(folder, standby_config.STANDBY_SIGNAL)
 
 
-def keep(work, observed, decision, place):
-    """Copy what is kept by copying; returns its bytes. (What is moved is moved later, see basebackup.)"""
-    how = decision.keeping.how
-    if how not in (salvage.WAL, salvage.COPY):
-        return 0
-    kept = keep_wal(work, observed, place) if how == salvage.WAL else keep_copy(work, observed, place)
-    write_manifest(work, place, observed, decision, complete=True)
-    return kept
-
-
-def remove_tree(path):
-    """Remove a directory of ours (the caller has made sure that it is one)."""
-    shutil.rmtree(path)
-
-
-def give(path, user):
-    """Hand a file or directory to the user of the database, where we are root."""
+def _copy_folder(work, source, target, size):
+    """Copy a directory under a new name, without what our own runs left in it."""
+    os.mkdir(target, 0o700)
+    names = [name for name in sorted(os.listdir(source)) if name not in NOT_OURS]
+    for start in range(0, len(names), 500):  # pg_wal may hold very many files
+        _copy(work, [os.path.join(source, name) for name in names[start : start + 500]], target, size)
+    found = os.stat(source)
+    os.chmod(target, found.st_mode & 0o777)
     if os.geteuid() == 0:
-        entry = pwd.getpwnam(user)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+        os.chown(target, found.st_uid, found.st_gid)
 
 
-def _copy(work, source, target):
-    argv = ["cp", "-a", "--reflink=auto", source, target]
-    answer = work.change(argv, long=True, timeout=COPY_LIMIT)
+def _copy(work, sources, folder, size=None):
+    argv = ["cp", "-a", "--reflink=auto", "-t", folder, *sources]
+    answer = work.change(argv, long=True, timeout=COPY_LIMIT, watch=work.meter("keep the old data", total=size))
     if answer.rc != 0:
         raise failed(
             "keep the old data",
             answer,
-            next_step=f"make room in {os.path.dirname(target)} or name another place (salvage_directory); the old data "
+            next_step=f"make room in {os.path.dirname(folder)} or name another place (salvage_directory); the old data "
             "is untouched, the unfinished copy can be removed",
         )
 
@@ -155,10 +234,11 @@ def _copy(work, source, target):
 __all__ = (
     "MANIFEST",
     "clear_standby_marks",
-    "give",
+    "control_digest",
     "keep",
     "make_place",
-    "remove_tree",
+    "name_tables",
+    "prune",
     "remove_unfinished",
     "write_manifest",
 )

@@ -16,7 +16,12 @@ from . import conffile, forks, salvage
 from . import lsn as wal
 from .facts import STANDBY
 
-NONE, START, REWIND, BASEBACKUP = "none", "start", "rewind", "basebackup"
+NONE, START, REWIND, DELTA, BASEBACKUP = "none", "start", "rewind", "delta", "basebackup"
+COPIES = (DELTA, BASEBACKUP)  # asked for by name, they are made in any case
+
+
+LITTLE = 10  # an old directory of less than a tenth of the primary's size is not worth comparing
+_FINISHED = "an interrupted run left a complete copy that only has to be moved into place"
 
 
 class Verdict(t.NamedTuple):
@@ -146,40 +151,54 @@ def _not_for_rewind(target, primary, fork):
     return ""
 
 
+def delta_matters(observed, desired, failed=()):
+    """Tell whether it has to be known if the primary's files can be read: no cheaper way is open."""
+    if desired.method == DELTA:
+        return True
+    if desired.method != "auto" or not observed.target.exists:
+        return False
+    cheaper = ((START, judge_start), (REWIND, judge_rewind))
+    return not any(method not in failed and judge(observed, desired).usable for method, judge in cheaper)
+
+
+def judge_delta(observed, desired):
+    """A new copy that takes unchanged files from the old directory and only the rest from the primary."""
+    target, primary, disk = observed.target, observed.primary, observed.disk
+    if disk.finished_copy == DELTA:
+        return Verdict(DELTA, True, _FINISHED)
+    if not target.exists:
+        return Verdict(DELTA, False, "there is no data directory to take unchanged files from")
+    if disk.old_bytes * LITTLE < (primary.data_bytes or 0):
+        return Verdict(DELTA, False, "the old directory holds too little of the primary's data to be worth comparing")
+    if primary.files_problem != "":
+        return Verdict(DELTA, False, primary.files_problem or "the primary's files were not looked at")
+    problem, way_out = _no_copy(DELTA, observed, desired)
+    if problem:
+        return Verdict(DELTA, False, problem, way_out)
+    return Verdict(
+        DELTA, True, f"only what differs has to come from the primary, compared by content ({describe(observed)})"
+    )
+
+
 def judge_basebackup(observed, desired):
     """A new copy of everything, moved into place when it is complete."""
-    target, disk = observed.target, observed.disk
-    problem, way_out = _no_place(target, disk, desired)
-    if not problem:
-        kept = salvage.decide(BASEBACKUP, observed, desired)
-        problem, way_out = kept.refusal, kept.way_out
+    problem, way_out = _no_copy(BASEBACKUP, observed, desired)
     if problem:
         return Verdict(BASEBACKUP, False, problem, way_out)
-    if disk.finished_copy:
-        return Verdict(BASEBACKUP, True, "an interrupted run left a complete copy that only has to be moved into place")
-    if not target.exists:
+    if observed.disk.finished_copy == BASEBACKUP:
+        return Verdict(BASEBACKUP, True, _FINISHED)
+    if not observed.target.exists:
         return Verdict(BASEBACKUP, True, "there is no data directory yet: it is copied from the primary")
     return Verdict(BASEBACKUP, True, f"a new copy works whatever happened to the old directory ({describe(observed)})")
 
 
-def _no_place(target, disk, desired):
-    path = disk.real_path
-    if disk.mount_point:
-        return (
-            f"{path} is a mount point: it can't be moved aside, and a new copy can't be moved into its place",
-            f"empty {path} yourself (keep what you need first), or mount the file system one level higher",
-        )
-    if target.exists and disk.wal_elsewhere:
-        return (
-            f"pg_wal lies on another file system by a link ({disk.wal_elsewhere})",
-            "move pg_wal into the data directory, or take the copy yourself with pg_basebackup --waldir",
-        )
-    if target.exists and disk.tablespaces:
-        return (
-            f"tablespaces lie outside the data directory: {', '.join(disk.tablespaces)}",
-            "take the copy yourself with pg_basebackup --tablespace-mapping",
-        )
-    return "", ""
+def _no_copy(method, observed, desired):
+    """Return what stands in the way of a new copy, and the way out."""
+    problem = next((part.problem for part in observed.disk.parts if part.problem), "")
+    if problem:
+        return problem, "move what is there away, or take the copy yourself with pg_basebackup --tablespace-mapping"
+    kept = salvage.decide(method, observed, desired)
+    return kept.refusal, kept.way_out
 
 
 def describe(observed):
@@ -221,17 +240,27 @@ def _has_wal(primary, position):
     return primary.oldest_wal is None or primary.oldest_wal <= position
 
 
-LADDER = ((NONE, judge_none), (START, judge_start), (REWIND, judge_rewind), (BASEBACKUP, judge_basebackup))
+LADDER = (
+    (NONE, judge_none),
+    (START, judge_start),
+    (REWIND, judge_rewind),
+    (DELTA, judge_delta),
+    (BASEBACKUP, judge_basebackup),
+)
 
 __all__ = (
     "BASEBACKUP",
+    "COPIES",
+    "DELTA",
     "LADDER",
     "NONE",
     "REWIND",
     "START",
     "Verdict",
+    "delta_matters",
     "describe",
     "judge_basebackup",
+    "judge_delta",
     "judge_none",
     "judge_rewind",
     "judge_start",

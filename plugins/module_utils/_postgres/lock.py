@@ -20,7 +20,7 @@ from .marks import SCHEMA, utc
 from .overrides import here
 
 # The long commands of a run. Those that write into a place of ours only may be ended: the next run removes that place.
-ENDABLE = ("pg_basebackup", "cp")
+ENDABLE = ("pg_basebackup", "rsync", "cp")
 WORKERS = (*ENDABLE, "pg_rewind", "postgres")
 
 

@@ -19,6 +19,7 @@ import time
 
 STATE_DIRECTORY = "/var/lib/pgops"
 SCHEMA = 1
+TEMPORARY = ".pgops-tmp"
 REWINDING = "rewinding"  # pg_rewind runs: the directory is neither the old node nor the new one
 SWAPPING = "swapping"  # directories are being renamed
 READY = "ready"  # all data is in place; only settings and the start are missing
@@ -99,7 +100,7 @@ def read_json(path):
 
 def write_json(path, content, *, mode):
     """Write a file so that it is there completely or not at all, also after a power loss."""
-    temporary = f"{path}.pgops-tmp"
+    temporary = path + TEMPORARY
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         os.fchmod(descriptor, mode)
@@ -142,6 +143,7 @@ __all__ = (
     "REWINDING",
     "STATE_DIRECTORY",
     "SWAPPING",
+    "TEMPORARY",
     "Marks",
     "inode_of",
     "read_json",

@@ -7,25 +7,28 @@
 
 from __future__ import annotations
 
-from . import disk, forks, ladder, observe_primary, observe_target, wal_tail
+from . import disk, forks, ladder, observe_primary, observe_target, primary_files, wal_tail
 from . import lsn as wal
 from .facts import PRIMARY, STANDBY, Observed, Tail
 
 
-def observe(work):
-    """Return ``(Observed, evidence about this node)``. Sizes and WAL are read only when there is something to do."""
+def observe(work, failed=()):
+    """Return ``(Observed, evidence about this node)``. Sizes and WAL are read only when there is something to do.
+
+    ``failed`` names the methods that this run has tried already.
+    """
     target, evidence = observe_target.read(work)
     port = (evidence["layout"] or {}).get("port")
     primary = observe_primary.read(work.desired, os_user=work.user, local_port=port)
     observed = Observed(target, primary, forks.compare(target, primary))
-    if work.desired.method != ladder.BASEBACKUP and not ladder.missing_for_none(observed, work.desired):
+    if work.desired.method not in ladder.COPIES and not ladder.missing_for_none(observed, work.desired):
         return observed, evidence
     if primary.in_recovery or primary.is_this_server:
         return observed, evidence
-    return _in_full(work, observed), evidence
+    return _in_full(work, observed, failed), evidence
 
 
-def _in_full(work, observed):
+def _in_full(work, observed, failed):
     target = observed.target
     primary = observe_primary.read_more(observed.primary, work.desired, os_user=work.user)
     tail, end_known = _tail(work, observed)
@@ -35,7 +38,10 @@ def _in_full(work, observed):
         salvage_directory=work.desired.salvage_directory,
         primary=primary,
     )
-    return Observed(target, primary, fork, _counted(tail, fork), where)
+    observed = Observed(target, primary, fork, _counted(tail, fork), where)
+    if ladder.delta_matters(observed, work.desired, failed):
+        primary = primary._replace(files_problem=primary_files.problem(work, primary))
+    return observed._replace(primary=primary)
 
 
 def _counted(tail, fork):

@@ -13,7 +13,7 @@ import socket
 
 from . import connect, evidence, wal_tail
 from . import lsn as wal
-from .facts import Primary
+from .facts import Primary, Tablespace
 
 # What pg_rewind calls on its source; a role that is no superuser needs EXECUTE on each.
 REWIND_FUNCTIONS = (
@@ -26,6 +26,7 @@ _SETTINGS_SQL = (
     "SELECT current_setting('wal_level') AS wal_level, current_setting('full_page_writes') AS full_page_writes,"
     " current_setting('max_wal_senders')::int AS max_wal_senders,"
     " current_setting('max_replication_slots')::int AS max_replication_slots,"
+    " current_setting('data_directory', true) AS data_directory,"
     " host(inet_client_addr()) AS our_address, host(inet_server_addr()) AS address, inet_server_port() AS port"
 )
 
@@ -45,6 +46,13 @@ def session(desired, *, os_user, timeout=5.0, replication=False):
         os_user=os_user,
     ) as conn:
         yield conn
+
+
+_SPACES_SQL = (
+    "SELECT oid::bigint AS oid, pg_tablespace_location(oid) AS location, pg_tablespace_size(oid) AS size,"
+    " (SELECT catalog_version_no FROM pg_control_system()) AS catalog"
+    " FROM pg_tablespace WHERE pg_tablespace_location(oid) <> ''"
+)
 
 
 def read(desired, *, os_user, local_port):
@@ -73,6 +81,7 @@ def read(desired, *, os_user, local_port):
         sender=_sender(found["senders"], desired.application_name),
         senders_used=len(found["senders"]),
         our_address=settings["our_address"],
+        data_directory=settings.pop("data_directory") or "",
         control_timeline=found["control"]["timeline"],
     )
 
@@ -83,12 +92,15 @@ def read_more(primary, desired, *, os_user):
         size = connect.query_one(conn, "SELECT sum(pg_database_size(oid))::bigint AS bytes FROM pg_database")
         names = connect.query(conn, "SELECT name FROM pg_ls_waldir()")
         missing = [name for name in REWIND_FUNCTIONS if not _may_execute(conn, name)]
-        spaces = connect.query_one(conn, "SELECT count(*) AS n FROM pg_tablespace WHERE oid NOT IN (1663, 1664)")
+        spaces = connect.query(conn, _SPACES_SQL)
     return primary._replace(
         data_bytes=size["bytes"] + 2 * primary.settings["segment_size"],  # and what is written meanwhile
         oldest_wal=wal_tail.oldest([row["name"] for row in names], primary.settings["segment_size"]),
         missing_rights=tuple(missing),
-        tablespaces=spaces["n"],
+        tablespaces=tuple(
+            Tablespace(each["oid"], each["location"], f"PG_{primary.major}_{each['catalog']}", each["size"])
+            for each in spaces
+        ),
     )
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
-from . import conffile, controldata, history, inspect, standby_config, wal_tail
+from . import conffile, controldata, disk, history, inspect, staging, standby_config, wal_tail
 from . import lsn as wal
 from .facts import ABSENT, FOREIGN, PRIMARY, SILENT, STANDBY, STOPPED, Target
-from .marks import CUT_OFF, READY, REWINDING
+from .marks import CUT_OFF, READY, REWINDING, SWAPPING
 from .overrides import here
 
 TOOLS = ("pg_rewind", "pg_waldump", "pg_controldata", "pg_basebackup")
@@ -60,6 +60,7 @@ def describe(evidence, work):
         marked=work.marks.intended() or bool(stage),
         interrupted=stage if stage in CUT_OFF and not streams else "",
         resumable=stage == READY and not streams,
+        swapping=stage == SWAPPING,
         kept_before=journal.get("salvage") or "",
         missing_tools=tuple(tool for tool in TOOLS if not os.access(work.layout.tool(tool), os.X_OK)),
         oldest_wal=_oldest_wal(folder, control.get("segment_size") or SEGMENT_SIZE),
@@ -69,6 +70,9 @@ def describe(evidence, work):
 def _stage(journal, control, folder):
     """Return how far an earlier run came. pg_rewind's last acts are backup_label and this state in the control file."""
     stage = journal.get("stage", "")
+    if stage == SWAPPING and os.path.exists(os.path.join(folder, BACKUP_LABEL)):
+        real = os.path.realpath(folder)  # the last move was made, only the note of it is missing
+        return stage if staging.staged(real, real in disk.mount_points()) else READY
     if stage != REWINDING or control.get("state") != "in archive recovery":
         return stage
     return READY if "pg_rewind" in standby_config.read_file(folder, BACKUP_LABEL) else stage
@@ -85,9 +89,9 @@ def _state(evidence, folder):
 
 
 def _holds_files(folder):
-    """A fresh file system has a lost+found; that is no content."""
+    """A fresh file system has a lost+found; neither that nor a copy that is being made is content."""
     try:
-        return bool(set(os.listdir(folder)) - {"lost+found"})
+        return bool(set(os.listdir(folder)) - set(staging.NOT_OURS))
     except FileNotFoundError:
         return False
     except NotADirectoryError:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from .._errors import CommandFailed, PgopsError
 from .._ports import wait_for
-from . import connect, observe_primary
+from . import backup, connect, observe_primary
 
 SLOT_LIMIT = 30.0
-CHECKPOINT_LIMIT = 600.0
 TIMELINE_LIMIT = 90.0
 _SLOT_SQL = "SELECT active, restart_lsn::text, {} AS wal_status FROM pg_replication_slots WHERE slot_name = %s"
 
@@ -62,22 +61,16 @@ def fresh_control_file(work, timeline):
 
 def _checkpoint(conn, work):
     """CHECKPOINT where the role may (15+), else a fast backup start, which is one too; else wait for the next."""
-    for statements in (("CHECKPOINT",), _backup_statements(conn.major)):
+    for statements in (("CHECKPOINT",), backup.statements(conn.major)):
         try:
             for sql in statements:
-                connect.query(conn, sql, timeout=CHECKPOINT_LIMIT)
+                connect.query(conn, sql, timeout=backup.CHECKPOINT_LIMIT)
         except CommandFailed as exc:
             if exc.evidence.get("sqlstate") not in ("42501", "42883"):
                 raise
             continue
         work.commands.append(statements[0])
         return
-
-
-def _backup_statements(major):
-    if major >= 15:
-        return ("SELECT pg_backup_start('pgops', true)", "SELECT pg_backup_stop(false)")
-    return ("SELECT pg_start_backup('pgops', true, false)", "SELECT pg_stop_backup(false, false)")
 
 
 def _control_timeline(conn):

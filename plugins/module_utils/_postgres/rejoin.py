@@ -7,15 +7,16 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from .._plan import Plan, Step
-from . import forks, ladder, refusals, salvage
+from . import forks, ladder, refusals, salvage, staging
 from . import lsn as wal
 from .facts import SILENT, STANDBY
 
 AUTO = "auto"
-METHODS = (AUTO, ladder.NONE, ladder.START, ladder.REWIND, ladder.BASEBACKUP)
+METHODS = (AUTO, *(method for method, _judge in ladder.LADDER))
 
 
 class Decision(t.NamedTuple):
@@ -68,7 +69,7 @@ def _asked_for(method, desired):
     """``none`` always stands first, except before a copy that was asked for by name: it may mend a broken standby."""
     if desired.method == AUTO or method == desired.method:
         return True
-    return method == ladder.NONE and desired.method != ladder.BASEBACKUP
+    return method == ladder.NONE and desired.method not in ladder.COPIES
 
 
 def _nothing_usable(observed, desired, reasons):
@@ -122,7 +123,7 @@ def _steps(method, observed, desired, keeping, stop):
     if target.exists and not target.standby_signal:
         yield Step("mark the data directory as a standby's", "interrupted from here on, it can't come up writable")
     yield from _METHOD_STEPS[method](observed, desired, keeping)
-    if keeping.discard_after and target.exists:
+    if method in ladder.COPIES and target.exists and keeping.how != salvage.MOVE and not keeping.discard_first:
         yield Step("remove the old directory, once the new node is verified", keeping.reason)
     yield Step(
         f"prove on both sides that it streams on timeline {primary.timeline}",
@@ -175,36 +176,59 @@ def _rewind_steps(observed, desired, keeping):
     yield from _start_steps(observed._replace(target=observed.target._replace(state="stopped")), desired)
 
 
-def _basebackup_steps(observed, desired, keeping):
+def _copy_steps(observed, desired, keeping, how):
+    disk = observed.disk
     if keeping.how == salvage.COPY:
         yield from _keeping_steps(keeping, observed)
     if keeping.discard_first:
         yield Step("remove the old directory", "there is no room for both")
-    if not observed.disk.finished_copy:
-        size = observed.primary.data_bytes
-        amount = f"about {salvage.megabytes(size)}" if size is not None else "all of it"
-        yield Step(
-            f"copy {desired.primary} into {observed.disk.real_path}.pgops-new", f"{amount}, checked when complete"
-        )
-    if keeping.how == salvage.MOVE and not keeping.discard_first:
+    if not disk.finished_copy:
+        yield from how(observed, desired, staging.new_root(disk.real_path, disk.mount_point))
+    if keeping.how == salvage.MOVE:
         yield from _keeping_steps(keeping, observed)
-    yield Step(f"move the copy to {observed.disk.real_path}", "by rename: there is no moment with half a directory")
+    yield Step(f"move the copy to {disk.real_path}", _how_exchanged(disk))
     yield from _start_steps(observed._replace(target=observed.target._replace(state="stopped")), desired)
+
+
+def _how_exchanged(disk):
+    inside = [disk.real_path] if disk.mount_point else []
+    inside += [part.path for part in disk.parts if part.new]
+    if not inside:
+        return "by rename: there is no moment with half a directory"
+    return f"by renames, entry by entry inside {', '.join(inside)}; cut off there, the next run completes it"
+
+
+def _basebackup_steps(observed, desired, new):
+    size = observed.primary.data_bytes
+    amount = f"about {salvage.megabytes(size)}" if size is not None else "all of it"
+    yield Step(f"copy {desired.primary} into {new}", f"{amount}, checked when complete")
+
+
+def _delta_steps(observed, desired, new):
+    yield Step(
+        f"begin a backup on {desired.primary}",
+        "held in one session; the slot keeps the WAL: nothing has to happen fast",
+    )
+    yield Step(
+        f"copy into {new}: what is unchanged from {observed.disk.real_path}, the rest from {desired.primary}",
+        "rsync over SSH, compared by content",
+    )
+    yield Step("end the backup and write backup_label", "recovery begins where the backup began")
 
 
 _METHOD_STEPS = {
     ladder.START: _start_steps,
     ladder.REWIND: _rewind_steps,
-    ladder.BASEBACKUP: _basebackup_steps,
+    ladder.DELTA: lambda observed, desired, keeping: _copy_steps(observed, desired, keeping, _delta_steps),
+    ladder.BASEBACKUP: lambda observed, desired, keeping: _copy_steps(observed, desired, keeping, _basebackup_steps),
 }
 
 
 def _replaced(method, observed):
-    if method == ladder.REWIND:
-        return (observed.disk.real_path,)
-    if method == ladder.BASEBACKUP and observed.target.state != "absent":
-        return (observed.disk.real_path,)
-    return ()
+    if method in (ladder.NONE, ladder.START) or observed.target.state == "absent":
+        return ()
+    disk = observed.disk
+    return (disk.real_path, *(os.path.join(part.path, part.entry).rstrip("/") for part in disk.parts if part.old))
 
 
 def _bytes_expected(method, observed):

@@ -12,6 +12,7 @@ import typing as t
 
 from . import lsn as wal
 from . import marks
+from .comparison import comparison
 from .disk import SALVAGE_SUFFIX, size_of
 from .keep import MANIFEST
 
@@ -22,6 +23,8 @@ class Outcome(t.NamedTuple):
     bytes_moved: int = 0
     place: str = ""
     bytes_kept: int = 0
+    lost: dict | None = None
+    removed: tuple = ()  # older salvages beyond the number to keep
 
 
 def result(*, decision, first, last, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
@@ -41,7 +44,10 @@ def result(*, decision, first, last, evidence, after, outcome, changed, seconds,
         "seconds": round(seconds, 2),
         "fork_lsn": (apart or {}).get("fork_lsn"),
         "diverged": apart,
+        "comparison": comparison(first, evidence, decision.keeping),
         "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
+        "lost": outcome.lost,
+        "salvages_removed": list(outcome.removed),
         "observed": before,
         "postgres": after or evidence,
         "executed_commands": work.commands,
@@ -70,9 +76,7 @@ def _before(first, evidence):
 
 def _salvage(decision, last, apart, outcome, *, done):
     keeping = decision.keeping
-    if keeping.discard_after and not last.target.kept_before:
-        return _nothing_kept(apart)
-    path = last.target.kept_before if keeping.discard_after else outcome.place or last.target.kept_before
+    path = outcome.place or last.target.kept_before
     if not path and not done and keeping.how:
         parent, name = last.disk.salvage_parent, os.path.basename(last.disk.real_path)
         path = os.path.join(parent, f"{name}{SALVAGE_SUFFIX}<UTC time>")

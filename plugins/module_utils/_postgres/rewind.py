@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import conffile, controldata, keep, last_look, marks, primary_work, salvage, standby_config
+from . import conffile, controldata, keep, last_look, marks, primary_work, progress, salvage, staging, standby_config
 from . import layout as layouts
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
@@ -31,8 +31,7 @@ def run(work, observed, decision):
             _rewind(work, rehearse=True)
     last_look.require_safe(work, observed)
     with work.timed("salvage"):
-        place = keep.make_place(work, observed, decision)
-        kept = keep.keep(work, observed, decision, place)
+        place, kept = keep.keep(work, observed, decision)
     work.marks.note(marks.REWINDING, salvage=place)
     standby_config.close(work.data_directory)
     with work.timed("rewind"):
@@ -43,14 +42,16 @@ def run(work, observed, decision):
 
 def _overwrite(work, place):
     """Run pg_rewind. It tells how much it needs to copy when its checks are through, just before its first write."""
+    meter = work.meter("rewind", progress.pg_rewind)
     try:
-        return _rewind(work, rehearse=False)
+        return _rewind(work, rehearse=False, watch=meter)
     except MethodFailed as exc:
-        if not _NEEDS.search(exc.evidence["output"]):  # nothing was overwritten: the old directory is what it was
+        began = meter.done is not None or _NEEDS.search(exc.evidence["output"])
+        if not began:  # nothing was overwritten: the old directory is what it was
             standby_config.reopen(work.data_directory)
             work.marks.forget()
             if place:
-                keep.remove_tree(place)
+                staging.remove(place)
         raise
 
 
@@ -89,7 +90,7 @@ def source(desired):
     return conffile.render_conninfo(dict(wanted_conninfo(desired), application_name="pgops_rewind", dbname="postgres"))
 
 
-def _rewind(work, *, rehearse):
+def _rewind(work, *, rehearse, watch=None):
     argv = [work.layout.tool("pg_rewind"), "--target-pgdata", work.data_directory]
     argv += ["--source-server", source(work.desired), "--progress"]
     if _major(work) >= 13:
@@ -97,7 +98,7 @@ def _rewind(work, *, rehearse):
     if rehearse:
         answer = work.runner.run([*argv, "--dry-run"], user=work.user, timeout=RECOVERY_LIMIT)
     else:
-        answer = work.change(argv, long=True, user=work.user, timeout=None)
+        answer = work.change(argv, long=True, user=work.user, timeout=None, watch=watch)
     if answer.rc != 0:
         raise failed("rehearse pg_rewind" if rehearse else "rewind", answer, kind=MethodFailed)
     return answer

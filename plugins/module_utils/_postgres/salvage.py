@@ -25,13 +25,15 @@ WAY_OUT = (
 
 
 class Keeping(t.NamedTuple):
-    """What is kept and how; ``refusal`` is set where it can't be."""
+    """What is kept and how; ``refusal`` is set where it can't be.
+
+    What is neither kept by moving nor discarded at first is parked until the new node is verified, and then removed.
+    """
 
     how: str = ""  # wal | copy | move; empty: nothing is kept
     expected_bytes: int = 0
     reason: str = ""
     discard_first: bool = False  # the old directory goes before the new copy is made
-    discard_after: bool = False  # it goes once the new node is verified
     refusal: str = ""
     way_out: str = ""
 
@@ -44,8 +46,8 @@ def decide(method, observed, desired):
     """Return the ``Keeping`` for a method that overwrites; for the others nothing is kept."""
     if method == "rewind":
         return _for_rewind(observed, desired)
-    if method == "basebackup":
-        return _for_basebackup(observed, desired)
+    if method in ("delta", "basebackup"):
+        return _for_copy(method, observed, desired)
     return Keeping(reason="nothing is overwritten")
 
 
@@ -55,51 +57,87 @@ def _for_rewind(observed, desired):
         return Keeping(reason="salvage_skip is set: what the old node has and the primary has not is given up")
     if observed.tail.commits == 0:
         kept = Keeping(WAL, disk.wal_bytes, "no commit after the fork: pg_wal and the control file are kept")
-    elif disk.tablespaces:
-        return Keeping(
-            refusal=f"a full copy would not hold the tablespaces outside: {', '.join(disk.tablespaces)}",
-            way_out="copy data directory and tablespaces away yourself, then set salvage_skip: true",
-        )
     else:
         many = observed.tail.commits if observed.tail.commits is not None else "an unknown number of"
-        kept = Keeping(COPY, disk.data_bytes, f"{many} commits after the fork: a full copy is kept")
+        kept = Keeping(COPY, disk.old_bytes, f"{many} commits after the fork: a full copy is kept")
     return kept if fits(kept.expected_bytes, disk.salvage_free_bytes) else _no_room(kept, disk)
 
 
-def _for_basebackup(observed, desired):
-    target, disk = observed.target, observed.disk
-    needed = 0 if disk.finished_copy else observed.primary.data_bytes or 0
-    if target.state == ABSENT:
-        kept = Keeping(reason="there is nothing to keep")
-        return kept if fits(needed, disk.free_bytes) else _no_room_for_copy(needed, disk)
+def _for_copy(method, observed, desired):
     kept = _old_directory(observed, desired)
-    if kept.refusal or fits(needed, disk.free_bytes):
+    if kept.refusal:
         return kept
+    short = _shortage(observed, kept)
+    if not short:
+        return kept
+    target, disk = observed.target, observed.disk
     expendable = desired.salvage_skip or target.interrupted or kept.how == COPY
-    if expendable and fits(needed, disk.free_bytes + disk.data_bytes):
-        return kept._replace(discard_first=True, discard_after=False)
-    return _no_room_for_copy(needed, disk)
+    if method == "basebackup" and target.exists and expendable and not _shortage(observed, kept, discarded=True):
+        return kept._replace(how=kept.how if kept.how == COPY else "", discard_first=True)
+    return Keeping(
+        refusal=f"no room for a copy: {short} (the old directory takes {megabytes(disk.old_bytes)})", way_out=WAY_OUT
+    )
 
 
 def _old_directory(observed, desired):
     target, disk = observed.target, observed.disk
+    if target.state == ABSENT:
+        return Keeping(reason="there is nothing to keep")
     if desired.salvage_skip:
-        return Keeping(MOVE, 0, "salvage_skip is set: the old directory goes once the copy is verified", False, True)
+        return Keeping(reason="salvage_skip is set: the old directory goes once the copy is verified")
     if target.interrupted:
         where = target.kept_before or "nowhere: salvage_skip was set"
-        return Keeping(MOVE, 0, f"a half rewound directory; what it was is kept already ({where})", False, True)
+        return Keeping(reason=f"a half rewound directory; what it was is kept already ({where})")
+    if not target.exists and target.swapping:
+        where = f"what it was is kept in {target.kept_before}" if target.kept_before else "it held nothing to keep"
+        return Keeping(reason=f"an earlier run was cut off while it exchanged the directories; {where}")
     if target.exists and observed.fork.relation not in forks.APART:
         return Keeping(
-            MOVE,
-            0,
-            "the old directory holds nothing that the primary lacks; it goes once the copy is verified",
-            False,
-            True,
+            reason="the old directory holds nothing that the primary lacks; it goes once the copy is verified"
         )
-    if not disk.salvage_elsewhere:
+    if disk.plain and disk.salvage_device == disk.device:
         return Keeping(MOVE, 0, "the old directory is moved aside and kept")
-    kept = Keeping(COPY, disk.data_bytes, "the old directory is copied to the salvage place before it is replaced")
+    kept = Keeping(COPY, disk.old_bytes, f"the old directory is copied before it is replaced: {_why_copy(disk)}")
     return kept if fits(kept.expected_bytes, disk.salvage_free_bytes) else _no_room(kept, disk)
+
+
+def _why_copy(disk):
+    if disk.mount_point:
+        return f"{disk.real_path} is a mount point, which can't be moved aside"
+    if not disk.plain:
+        return "parts of it lie elsewhere (" + ", ".join(part.name for part in disk.parts if part.old) + ")"
+    return f"{disk.salvage_parent} is another file system"
+
+
+def _shortage(observed, kept, *, discarded=False):
+    """Say on which file system there is no room for salvage and copy together, or return an empty text."""
+    needs = {}
+    for path, device, free, count in _demands(observed, kept, discarded):
+        where, had, so_far = needs.get(device, (path, free, 0))
+        needs[device] = (where, max(had, free), so_far + count)
+    for where, free, count in needs.values():
+        if not fits(count, free):
+            return f"{megabytes(count)} are needed in {where} and {megabytes(free)} are free"
+    return ""
+
+
+def _demands(observed, kept, discarded):
+    disk = observed.disk
+    if kept.how == COPY:
+        yield disk.salvage_parent, disk.salvage_device, disk.salvage_free_bytes, kept.expected_bytes
+    if disk.finished_copy:
+        return
+    elsewhere = sum(part.new_bytes for part in disk.parts)
+    freed = disk.data_bytes if discarded else 0
+    yield (
+        disk.real_path,
+        disk.device,
+        disk.free_bytes + freed,
+        max(0, (observed.primary.data_bytes or 0) - elsewhere),
+    )
+    for part in disk.parts:
+        if part.new_bytes:
+            yield part.path, part.device, part.free_bytes + (part.old_bytes if discarded else 0), part.new_bytes
 
 
 def fits(needed, free):
@@ -112,16 +150,6 @@ def _no_room(kept, disk):
         refusal=(
             f"no room to keep the old data: {megabytes(kept.expected_bytes)} are needed in {disk.salvage_parent} and "
             f"{megabytes(disk.salvage_free_bytes)} are free"
-        ),
-        way_out=WAY_OUT,
-    )
-
-
-def _no_room_for_copy(needed, disk):
-    return Keeping(
-        refusal=(
-            f"no room for a copy: {megabytes(needed)} are needed beside {disk.real_path} and "
-            f"{megabytes(disk.free_bytes)} are free (the old directory takes {megabytes(disk.data_bytes)})"
         ),
         way_out=WAY_OUT,
     )

@@ -12,16 +12,18 @@ import contextlib
 from .._errors import PgopsError
 from . import (
     basebackup,
-    disk,
+    delta,
     keep,
     ladder,
     lock,
+    lost,
     observe,
     primary_work,
     rejoin,
     report,
     rewind,
     server_control,
+    staging,
     standby_config,
     verify,
 )
@@ -52,9 +54,9 @@ def run(work, *, check_mode):
         return _Run(holding(work, descriptor), begun).go()
 
 
-def _observe(work):
+def _observe(work, failed=()):
     with work.timed("observe"):
-        return observe.observe(work)
+        return observe.observe(work, failed)
 
 
 def _planned(work, observed, evidence, decision, begun):
@@ -82,13 +84,15 @@ class _Run:
     def __init__(self, work, begun):
         self.work, self.begun = work, begun
         self.failed = {}
-        self.apart = None
+        self.apart, self.lost = None, None
         self.touched = False
         self.only_reloaded = False
 
     def go(self):
         """Go through the methods until one is verified."""
         first, evidence = _observe(self.work)
+        if first.disk is not None and not first.disk.finished_copy and staging.unpark(first.disk):
+            first, evidence = _observe(self.work)
         observed, decision = first, self._plan(first)
         if not decision.changes:  # another run, which we waited for, has done it
             return _planned(self.work, first, evidence, decision, self.begun)
@@ -100,9 +104,15 @@ class _Run:
         except OSError as exc:
             self._leave_safe()
             raise self._of_the_system(exc) from exc
-        if decision.keeping.discard_after and outcome.place:
-            keep.remove_tree(outcome.place)
-        basebackup.remove_leftover(last.disk.real_path + disk.NEW_SUFFIX)
+        with self.work.timed("clean_up"):
+            staging.clear(last.disk)
+            removed = keep.prune(
+                last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
+            )
+            if self.lost:
+                self.lost = lost.name_tables(self.work, self.lost)
+                if outcome.place:
+                    keep.name_tables(outcome.place, self.lost)
         self.work.marks.forget()
         return report.result(
             decision=decision,
@@ -110,7 +120,7 @@ class _Run:
             last=last,
             evidence=evidence,
             after=after,
-            outcome=outcome,
+            outcome=outcome._replace(removed=tuple(removed), lost=self.lost),
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
@@ -144,7 +154,7 @@ class _Run:
     def _next(self, exc):
         """Plan again without the methods that failed; when none is left, the last failure is the answer."""
         try:
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
         except PgopsError as second:
             exc.evidence["then"] = str(second)
             raise exc from second
@@ -167,7 +177,7 @@ class _Run:
                 writes = observed.target.may_write
                 no_wal = writes and decision.method == ladder.START
                 server_control.stop(self.work, may_write=writes, leave_no_wal=no_wal)
-            observed, _evidence = _observe(self.work)
+            observed, _evidence = _observe(self.work, self.failed)
             decision = self._plan(observed)
         if not observed.target.interrupted:
             self.apart = rejoin.diverged(observed) or self.apart
@@ -182,10 +192,19 @@ class _Run:
         self.touched = True
         if decision.method == ladder.START:
             return self._start(observed, decision)
-        method = {ladder.REWIND: rewind, ladder.BASEBACKUP: basebackup}[decision.method]
+        observed = observed._replace(lost=self._lost(observed))
+        method = {ladder.REWIND: rewind, ladder.DELTA: delta, ladder.BASEBACKUP: basebackup}[decision.method]
         outcome = Outcome(*method.run(self.work, observed, decision))
         server_control.start(self.work)
         return outcome
+
+    def _lost(self, observed):
+        """Read what is about to be overwritten and exists nowhere else; once in a run."""
+        if self.apart and self.lost is None and self.apart["commits_past_fork"] != 0 and observed.target.exists:
+            spans = observe.spans(observed, None)
+            with self.work.timed("report"):
+                self.lost = lost.read(self.work, spans, observed.primary.settings["segment_size"])
+        return self.lost
 
     def _start(self, observed, decision):
         folder, target = self.work.data_directory, observed.target

@@ -32,6 +32,7 @@ def desired(parameters, layout):
         method=parameters["method"],
         salvage_directory=_salvage_directory(parameters["salvage_directory"], layout),
         salvage_skip=parameters["salvage_skip"],
+        salvage_keep=_count("salvage_keep", parameters["salvage_keep"]),
         max_rate=_rate(parameters["max_rate"]),
         lock_timeout=_seconds("lock_timeout", parameters["lock_timeout"]),
         start_timeout=_seconds("start_timeout", parameters["start_timeout"]),
@@ -76,6 +77,12 @@ def _rate(value):
         if value
         else None
     )
+
+
+def _count(option, value):
+    if value < 0:
+        raise invalid(option, value, "0 (nothing is ever removed) or a number of salvages to keep")
+    return value
 
 
 def _seconds(option, value):

@@ -37,13 +37,18 @@ def read(*, runner, layout, spans, segment_size):
     return Tail(tails[-1].end_lsn, sum(tail.commits for tail in tails))
 
 
+def bounded(layout, spans, segment_size):
+    """Yield the spans that have files, each with an end: pg_waldump waits five seconds for a file that is missing."""
+    for timeline, start, end in spans:
+        boundary = _end_of_files(layout, timeline, start, segment_size)
+        if boundary > start:
+            yield timeline, start, boundary if end is None else min(end, boundary)
+
+
 def _read_span(runner, layout, span, segment_size):
-    """pg_waldump waits five seconds for a file that is missing, so it is never sent past the last one."""
-    timeline, start, end = span
-    boundary = _end_of_files(layout, timeline, start, segment_size)
-    if boundary <= start:
+    timeline, start, end = next(bounded(layout, [span], segment_size), (*span[:2], None))
+    if end is None:
         return _before(layout, timeline, start, segment_size)
-    end = boundary if end is None else min(end, boundary)
     return parse(_dump(runner, layout, timeline, start, end), start, end)
 
 
@@ -108,4 +113,4 @@ def oldest(names, segment_size):
     return min(starts) if starts else None
 
 
-__all__ = ("oldest", "parse", "read")
+__all__ = ("bounded", "oldest", "parse", "read")

@@ -65,6 +65,22 @@ def test_a_refusal_is_a_failure_with_its_evidence(answer):
     assert result["error"]["evidence"]["primary"]["timeline"] == 2
 
 
+def test_its_progress_goes_with_the_run(answer, monkeypatch, tmp_path):
+    def use_case(work, *, check_mode):
+        work.progress.write({"done": 1})
+        assert (tmp_path / "progress-15-main.json").exists()
+        raise Refused("make it", server="db1", seen="no", next_step="look")
+
+    real = module.Progress.of
+    monkeypatch.setattr(module.Progress, "of", lambda layout: real(layout, directory=str(tmp_path)))
+    answer({"changed": False})
+    monkeypatch.setattr(module, "discover", lambda **_arguments: LAYOUT)
+    monkeypatch.setattr(module.sync, "run", use_case)
+    with patch_module_args(REQUIRED), pytest.raises(SystemExit):
+        module.main()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_host_without_postgresql_is_refused(answer):
     result, _status, _seen = answer({}, found=None)
     assert "no PostgreSQL server is installed here" in result["msg"]

@@ -71,3 +71,44 @@ def test_an_unused_slot_of_a_member_is_named_with_what_it_keeps():
     item = next(i for i in found(postgres, pgpools) if i["code"] == "slot_inactive")
     assert item["host"] == "postgres-db1"
     assert "123 bytes" in item["message"]
+
+
+def message_of(answers, code):
+    return next(item["message"] for item in found(*answers) if item["code"] == code)
+
+
+def test_a_pgpool_that_is_away_is_said_what_it_has_to_catch_up_with():
+    message = message_of(changed("pool", "app-server2", c.no_pgpool()), "pgpool_silent")
+    assert "has to show postgres-db1 up as the primary, postgres-db2 up as a standby" in message
+    postgres, pgpools = c.after_failover()
+    message = message_of((postgres, dict(pgpools, **{"app-server2": c.DEAD})), "pgpool_silent")
+    assert "postgres-db1 down, postgres-db2 up as the primary" in message
+
+
+def test_one_that_is_back_and_missed_the_attachment_is_mended_by_the_same_command():
+    answers = changed("pool", "app-server2", c.pgpool(statuses=("up", "down")))
+    item = next(i for i in found(*answers) if i["code"] == "detached")
+    assert item["message"] == "is down on app-server2, up on app-server1"
+    assert item["command"] == "ansible-playbook recover_standby.yml -l postgres-db2"
+
+
+BAD = {
+    "node_down": c.down(),
+    "not_streaming": c.standby(status=None),
+    "wrong_timeline": c.standby(timeline=7),
+}
+
+
+@pytest.mark.parametrize("code", BAD)
+def test_a_bad_node_that_still_gets_reads_says_from_where(code):
+    postgres, pgpools = changed("pg", "postgres-db2", BAD[code])
+    assert "app-server1 and app-server2 send it reads all the same" in message_of((postgres, pgpools), code)
+    down = {name: c.pgpool(statuses=("up", "down")) for name in pgpools}
+    assert "reads" not in message_of((postgres, down), code)
+
+
+def test_a_detached_primary_is_attached_by_a_command_that_works_as_it_stands():
+    item = next(i for i in found(*CASES["primary detached"][0]) if i["code"] == "primary_detached")
+    assert item["command"] == (
+        "on app-server2: runuser -u postgres -- pcp_attach_node -h localhost -p 9898 -U pgpoolad -w -n 0"
+    )

@@ -42,8 +42,9 @@ class Server:
 
     server = "db1"
 
-    def __init__(self, basics, receiver=None, major=15):
+    def __init__(self, basics, receiver=None, major=15, segment=None):
         self.basics, self.receiver, self.major, self.asked = basics, receiver, major, {}
+        self.segment = segment
 
     def query(self, sql, args=(), **_options):
         tables = {
@@ -53,6 +54,7 @@ class Server:
                 {"name": "server_version", "setting": "15.18 (D)"},
             ],
             "pg_stat_wal_receiver": [self.receiver] if self.receiver else [],
+            "pg_ls_waldir": [{"timeline": self.segment}],
             "pg_replication_slots": [{"name": "pgops_1"}],
             "pg_stat_replication": [],
         }
@@ -75,6 +77,7 @@ def test_a_primary():
     assert found["slots"] == [{"name": "pgops_1"}]
     assert server.asked["pg_replication_slots"][1] == server.asked["pg_stat_replication"][1] == ("0/5000060",)
     assert "pg_stat_wal_receiver" not in server.asked
+    assert "pg_ls_waldir" not in server.asked
 
 
 def test_a_standby():
@@ -86,6 +89,26 @@ def test_a_standby():
 def test_a_standby_that_replayed_more_than_it_received():
     found = evidence.collect(Server(dict(STANDBY, received_lsn="0/4000000", replayed_lsn="0/5000000")))
     assert found["lsn"] == "0/5000000"
+
+
+def test_a_standby_whose_primary_died_is_on_the_timeline_of_its_newest_wal():
+    """It followed a promotion before any restart point: its control file still tells the timeline before."""
+    server = Server(STANDBY, segment="0000000A")
+    assert evidence.collect(server)["timeline"] == 10
+    assert server.asked["pg_ls_waldir"][1] == ("0000000000000005",)
+
+
+def test_at_the_very_end_of_a_wal_file_that_file_counts():
+    server = Server(dict(STANDBY, received_lsn="0/5000000"), segment="00000002")
+    evidence.collect(server)
+    assert server.asked["pg_ls_waldir"][1] == ("0000000000000005",)
+    server = Server(dict(STANDBY, received_lsn="0/5000000", replayed_lsn="0/5000000"), segment="00000002")
+    evidence.collect(server)
+    assert server.asked["pg_ls_waldir"][1] == ("0000000000000004",)
+
+
+def test_a_standby_without_that_wal_file_has_the_control_files_timeline():
+    assert evidence.collect(Server(STANDBY))["timeline"] == 1
 
 
 @pytest.mark.parametrize(

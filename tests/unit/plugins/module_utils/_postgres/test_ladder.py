@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import ladder
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 
-from tests.unit.rejoin_cases import desired, observed, primary, target
+from tests.unit.rejoin_cases import FORK, desired, observed, old_primary, primary, stopped, target
 
 MISSING = {
     "not a running standby (primary)": (target(state="primary"), primary()),
@@ -30,6 +31,27 @@ def test_nothing_is_missing_on_a_healthy_standby():
 def test_each_part_of_the_wanted_state_is_looked_at(words):
     node, server = MISSING[words]
     assert words in "; ".join(ladder.missing_for_none(observed(node, server), desired()))
+
+
+MATTERS = {
+    "streams": (target(), "auto", (), False),
+    "can be started": (stopped(), "auto", (), False),
+    "can be rewound": (old_primary(), "auto", (), False),
+    "could be rewound, but that failed": (old_primary(), "auto", ("rewind",), True),
+    "could be started, but that failed": (stopped(), "auto", ("start",), True),
+    "can't be rewound": (old_primary(page_safe=False), "auto", (), True),
+    "asked for": (target(), "delta", (), True),
+    "a full copy is asked for": (old_primary(page_safe=False), "basebackup", (), False),
+    "nothing there": (target(state="absent"), "auto", (), False),
+}
+
+
+@pytest.mark.parametrize("case", MATTERS)
+def test_the_primarys_files_are_looked_at_only_when_that_matters(case):
+    node, method, failed, matters = MATTERS[case]
+    tail = Tail(FORK + 0x2000, 3) if node.wrote_itself else None
+    seen = observed(node, primary(slot=None, sender=None), tail)
+    assert ladder.delta_matters(seen, desired(method=method), failed) is matters
 
 
 WANTED = ladder.wanted_conninfo(desired())

@@ -24,7 +24,13 @@ FOUND = {
         {"application_name": "pgops_1", "state": "streaming"},
     ],
 }
-SETTINGS = {"wal_level": "replica", "our_address": "10.1.7.106", "address": "127.0.0.1", "port": 5432}
+SETTINGS = {
+    "wal_level": "replica",
+    "data_directory": "/data",
+    "our_address": "10.1.7.106",
+    "address": "127.0.0.1",
+    "port": 5432,
+}
 
 
 class Conn:
@@ -42,7 +48,7 @@ def ask(monkeypatch):
     def connected(rows=(("wal_level", [SETTINGS]),), found=None):
         @contextlib.contextmanager
         def session(_desired, **_options):
-            yield Conn(rows)
+            yield Conn([(words, [dict(row) for row in each]) for words, each in rows])
 
         monkeypatch.setattr(observe_primary, "session", session)
         monkeypatch.setattr(observe_primary.evidence, "collect", lambda _conn: dict(FOUND, **(found or {})))
@@ -99,14 +105,14 @@ def test_what_takes_longer_comes_second(ask):
             ("pg_ls_waldir", [{"name": "000000020000000000000007"}, {"name": "000000010000000000000005"}]),
             ("pg_stat_file", [{"allowed": False}]),
             ("has_function_privilege", [{"allowed": True}]),
-            ("pg_tablespace", [{"n": 1}]),
+            ("pg_tablespace", [{"oid": 16385, "location": "/ts", "size": 7, "catalog": 202209061}]),
         )
     )
     seen = observe_primary.read_more(primary(), desired(), os_user="postgres")
     assert seen.data_bytes == 1000 + 2 * SEGMENT
     assert seen.oldest_wal == 5 * SEGMENT
     assert seen.missing_rights == ("pg_stat_file(text,boolean)",)
-    assert seen.tablespaces == 1
+    assert seen.tablespaces == ((16385, "/ts", "PG_15_202209061", 7),)
 
 
 def test_the_session_is_the_replication_users(monkeypatch):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import CommandFailed, PgopsError
@@ -12,6 +13,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import prim
 
 from tests.unit.rejoin_cases import work
 
+ACTS = re.compile(r"CHECKPOINT|pg_create\w+|pg_drop\w+|pg_backup_st\w+|pg_st\w+_backup")
 SLOT = {"active": False, "restart_lsn": "0/3000000", "wal_status": "reserved"}
 
 
@@ -29,7 +31,7 @@ class Server:
         monkeypatch.setattr(primary_work.observe_primary, "session", session)
 
     def query(self, sql, args=(), *, timeout=None):
-        self.said.append(sql.split("(")[0].replace("SELECT ", ""))
+        self.said.append(sql)
         if any(word in sql for word in self.denied):
             raise CommandFailed("run", server="p", seen="denied", next_step="grant", evidence={"sqlstate": "42501"})
         if "FROM pg_replication_slots" in sql:
@@ -41,7 +43,7 @@ class Server:
         return []
 
     def acts(self):
-        return [text for text in self.said if text.startswith(("pg_create", "pg_drop", "CHECK", "pg_backup", "pg_st"))]
+        return [word for text in self.said for word in ACTS.findall(text)]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import Refused
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import rejoin
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Part, Tail
 
 from tests.unit.rejoin_cases import (
     FORK,
@@ -69,7 +69,7 @@ METHODS = {
     "a copy that nobody opened": (observed(stopped(never_started=True), IDLE), "basebackup", "new copy"),
     "no data directory": (observed(ABSENT, IDLE), "basebackup", "no data directory yet"),
     "a complete copy of a killed run": (
-        observed(ABSENT, IDLE, where=disk(finished_copy=True)),
+        observed(ABSENT, IDLE, where=disk(finished_copy="basebackup")),
         "basebackup",
         "only has to be moved",
     ),
@@ -93,6 +93,7 @@ def test_every_method_passed_over_has_its_reason():
         ("none", False),
         ("start", False),
         ("rewind", False),
+        ("delta", False),
         ("basebackup", True),
     ]
     assert "wal_log_hints" in decision.reasons[2].reason
@@ -171,8 +172,10 @@ def test_a_named_method_leaves_a_healthy_standby_alone(method):
     assert rejoin.plan(observed(target()), desired(method=method)).method == "none"
 
 
-def test_a_copy_asked_for_by_name_is_made_even_of_a_healthy_standby():
-    assert rejoin.plan(observed(target()), desired(method="basebackup")).method == "basebackup"
+@pytest.mark.parametrize("method", ["delta", "basebackup"])
+def test_a_copy_asked_for_by_name_is_made_even_of_a_healthy_standby(method):
+    seen = observed(target(), primary(files_problem=""))
+    assert rejoin.plan(seen, desired(method=method)).method == method
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,10 @@ def test_a_copy_asked_for_by_name_is_made_even_of_a_healthy_standby():
         ("start", observed(old_primary(), IDLE, LOST), "parts from"),
         ("rewind", observed(stopped(), IDLE), "nothing to rewind"),
         ("rewind", observed(old_primary(page_safe=False), IDLE, LOST), "wal_log_hints"),
-        ("basebackup", observed(stopped(), IDLE, where=disk(mount_point=True)), "mount point"),
+        ("basebackup", observed(stopped(), IDLE, where=disk(free_bytes=0)), "no room"),
+        ("delta", observed(stopped(), IDLE._replace(files_problem="no SSH")), "no SSH"),
+        ("delta", observed(ABSENT, IDLE), "no data directory"),
+        ("delta", observed(stopped(), IDLE, where=disk(data_bytes=9 * MIB)), "too little"),
     ],
 )
 def test_a_named_method_is_taken_or_refused(method, seen, words):
@@ -223,9 +229,7 @@ def test_what_stands_in_the_way_of_pg_rewind(words):
 
 
 COPY_NOT = {
-    "mount point": disk(mount_point=True),
-    "pg_wal lies on": disk(wal_elsewhere="/fast/pg_wal"),
-    "tablespaces lie outside": disk(tablespaces=("/ts",)),
+    "is there already": disk(parts=(Part("pg_tblspc/1", "/ts", "PG_15_1", new=True, problem="it is there already"),)),
     "no room for a copy": disk(free_bytes=50 * MIB),
 }
 
@@ -259,6 +263,61 @@ def test_the_steps_of_a_rewind_in_order():
     ]
     assert decision.stop_first
     assert decision.replaces == ("/data/main",)
+
+
+READABLE = IDLE._replace(files_problem="")
+UNSAFE = observed(old_primary(page_safe=False), READABLE, LOST)
+
+
+def test_without_pg_rewind_only_what_differs_is_copied():
+    decision = rejoin.plan(UNSAFE, desired())
+    assert decision.method == "delta"
+    assert [verdict.method for verdict in decision.reasons] == ["none", "start", "rewind", "delta"]
+    assert [text.split(" on ")[0].split(" into ")[0] for text in actions(decision)] == [
+        "create the slot pgops_0",
+        "mark the data directory as a standby's",
+        "begin a backup",
+        "copy",
+        "end the backup and write backup_label",
+        "move the old data directory aside",
+        "move the copy to /data/main",
+        "write the standby settings for 10.1.7.107:5432",
+        "start the server",
+        "prove",
+    ]
+    assert decision.bytes_expected is None
+
+
+def test_delta_that_failed_falls_to_the_full_copy():
+    decision = rejoin.plan(UNSAFE, desired(), {"delta": "the primary's host is gone"})
+    assert decision.method == "basebackup"
+    assert decision.reasons[3].reason == "tried and failed: the primary's host is gone"
+
+
+@pytest.mark.parametrize("method", ["delta", "basebackup"])
+def test_a_finished_copy_of_an_interrupted_run_is_moved_into_place(method):
+    decision = rejoin.plan(
+        observed(ABSENT._replace(marked=True), READABLE, where=disk(finished_copy=method)), desired()
+    )
+    assert decision.method == method
+    assert "only has to be moved" in decision.reasons[-1].reason
+    assert not any("pgops-new" in text for text in actions(decision))
+
+
+def test_every_place_that_is_replaced_is_told():
+    where = disk(
+        mount_point=True,
+        parts=(
+            Part("pg_wal", "/wal", old=True, new=True),
+            Part("pg_tblspc/1", "/ts", "PG_15_1", old=True, new=True),
+            Part("pg_tblspc/2", "/fresh", "PG_15_1", new=True),
+        ),
+    )
+    decision = rejoin.plan(UNSAFE._replace(disk=where), desired())
+    assert decision.replaces == ("/data/main", "/wal", "/ts/PG_15_1")
+    moved = next(step for step in decision.plan.steps if step.action.startswith("move the copy"))
+    assert "inside /data/main, /wal, /ts, /fresh" in moved.reason
+    assert any(step.action.startswith("copy the data directory into") for step in decision.plan.steps)
 
 
 def test_a_running_standby_is_reloaded_not_restarted():

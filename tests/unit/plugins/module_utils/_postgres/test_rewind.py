@@ -10,7 +10,7 @@ import stat
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import disk, marks, rejoin, rewind
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import disk, marks, progress, rejoin, rewind
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
@@ -127,6 +127,24 @@ def test_a_failure_after_it_is_remembered_with_the_salvage(build):
     assert node.job.marks.journal()["stage"] == marks.REWINDING
     assert [node.job.marks.journal()["salvage"]] == [str(path) for path in node.salvages()]
     assert stat.S_IMODE(node.data.stat().st_mode) == 0o720, "it can't be started"
+
+
+def test_a_failure_after_much_progress_is_one_after_the_first_write(build):
+    """What it said before it began to write is long gone from the end of its output."""
+    lines = "".join(f"{done}/53045 kB (1%) copied\n" for done in range(60))
+    node = build(pg_rewind=(1, "", lines + "pg_rewind: error: no luck"), commits=0)
+    with pytest.raises(MethodFailed, match="exit status 1: pg_rewind: error: no luck"):
+        node.run()
+    assert node.job.marks.journal()["stage"] == marks.REWINDING
+    assert len(node.salvages()) == 1
+    assert stat.S_IMODE(node.data.stat().st_mode) == 0o720
+
+
+def test_it_tells_how_far_it_is(build, tmp_path):
+    node = build()
+    node.job = node.job._replace(progress=progress.Progress(str(tmp_path / "progress.json")))
+    node.run()
+    assert json.loads((tmp_path / "progress.json").read_text())["step"] == "rewind"
 
 
 def test_a_crashed_node_is_recovered_first_with_the_start_barred(build):

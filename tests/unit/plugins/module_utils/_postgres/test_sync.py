@@ -18,6 +18,7 @@ RUNNING = observed(old_primary(state="primary"), IDLE, LOST)
 DIVERGED = observed(old_primary(), IDLE, LOST)
 HALF = observed(stopped(interrupted="rewinding", kept_before="/kept"), IDLE)
 HEALTHY = observed(target())
+CLEANED = ("clear", ("prune", 0))
 AFTER = dict(inspect.blank(), role="standby", receiver={"status": "streaming"})
 
 
@@ -26,7 +27,7 @@ class Stage:
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.patch, self.events = folder, monkeypatch, []
-        self.sights, self.verdicts, self.broken = [], [], {}
+        self.sights, self.verdicts, self.broken, self.parked = [], [], {}, []
 
     def play(self, *sights, check_mode=False, verdicts=(), broken=None, **options):
         self.sights, self.verdicts, self.broken = list(sights), list(verdicts), broken or {}
@@ -40,7 +41,13 @@ class Stage:
             (sync.rewind, "run", lambda *_a: self.method("rewind")),
             (sync.rewind, "resume", lambda *_a: self.events.append("resume")),
             (sync.rewind, "expected_bytes", lambda _w: 4711),
+            (sync.delta, "run", lambda *_a: self.method("delta")),
             (sync.basebackup, "run", lambda *_a: self.method("basebackup")),
+            (sync.staging, "unpark", lambda _d: bool(self.parked and self.parked.pop())),
+            (sync.staging, "clear", lambda _d: self.events.append("clear")),
+            (sync.lost, "read", lambda *_a: self.events.append("lost") or {"commits": 3, "tables": []}),
+            (sync.lost, "name_tables", lambda _w, report: dict(report, named=True)),
+            (sync.keep, "prune", lambda *a, **k: self.events.append(("prune", a[2])) or ["/older"]),
             (sync.standby_config, "write", lambda *_a: self.events.append("settings")),
             (sync.standby_config, "mark_standby", lambda *_a: self.events.append("mark")),
             (sync.verify, "wait", self.verify),
@@ -50,7 +57,7 @@ class Stage:
             self.patch.setattr(place, name, fake)
         return sync.run(self.job, check_mode=check_mode)
 
-    def observe(self, _work):
+    def observe(self, _work, _failed=()):
         sight = self.sights.pop(0) if len(self.sights) > 1 else self.sights[0]
         if isinstance(sight, Exception):
             raise sight
@@ -109,7 +116,7 @@ def test_a_refusal_changes_nothing(stage):
 
 def test_a_running_old_primary_is_stopped_marked_and_rewound(stage):
     result = stage.play(RUNNING, RUNNING, DIVERGED)
-    assert stage.events == [("stop", True, False), "mark", "slot", "rewind", "start", "verify"]
+    assert stage.events == [("stop", True, False), "mark", "slot", "lost", "rewind", "start", "verify", *CLEANED]
     assert (result["method"], result["changed"], result["bytes_moved"]) == ("rewind", True, 1000)
     assert result["postgres"] is AFTER
     assert result["fork_lsn"] == "0/3001000"
@@ -125,18 +132,24 @@ def test_an_old_primary_that_has_nothing_more_is_stopped_without_new_wal(stage):
 
 def test_a_standby_is_only_reloaded(stage):
     stage.play(observed(target(conninfo={"host": "x"}), IDLE))
-    assert stage.events == ["slot", "settings", "reload", "verify"]
+    assert stage.events == ["slot", "settings", "reload", "verify", *CLEANED]
 
 
 def test_a_rewound_directory_of_a_killed_run_is_only_finished(stage):
     stage.play(observed(stopped(resumable=True, kept_before="/kept"), IDLE))
-    assert stage.events == ["slot", "resume", "settings", "start", "verify"]
+    assert stage.events == ["slot", "resume", "settings", "start", "verify", *CLEANED]
 
 
 def test_a_method_that_fails_falls_to_the_next_with_its_reason(stage):
     result = stage.play(DIVERGED, DIVERGED, DIVERGED, broken={"rewind": luckless()})
-    assert stage.events == ["mark", "slot", "rewind", "mark", "slot", "basebackup", "start", "verify"]
-    assert methods(result) == [("none", False), ("start", False), ("rewind", False), ("basebackup", True)]
+    assert stage.events == ["mark", "slot", "lost", "rewind", "mark", "slot", "basebackup", "start", "verify", *CLEANED]
+    assert methods(result) == [
+        ("none", False),
+        ("start", False),
+        ("rewind", False),
+        ("delta", False),
+        ("basebackup", True),
+    ]
     assert result["reasons"][2]["reason"] == "tried and failed: no luck"
 
 
@@ -201,20 +214,42 @@ def test_the_journal_is_gone_when_all_is_proven(stage):
     assert marks.journal() == {}
 
 
-def test_a_directory_that_holds_nothing_more_goes_after_the_proof(stage, monkeypatch, tmp_path):
-    place = tmp_path / "aside"
-    place.mkdir()
-    seen = observed(stopped(), IDLE._replace(oldest_wal=FORK * 9))
-    monkeypatch.setattr(stage, "method", lambda _name: (1000, str(place), 5))
-    result = stage.play(seen)
-    assert not place.exists()
-    assert result["salvage"] is None
+def test_what_is_left_of_the_old_directory_goes_only_after_the_proof(stage):
+    stage.play(DIVERGED)
+    assert stage.events.index("verify") < stage.events.index("clear")
+    with pytest.raises(MethodFailed):
+        stage.play(DIVERGED, verdicts=[luckless()], method="rewind")
+    assert stage.events.count("clear") == 1
+
+
+def test_older_salvages_go_beyond_the_number_to_keep(stage):
+    result = stage.play(DIVERGED, salvage_keep=2)
+    assert ("prune", 2) in stage.events
+    assert result["salvages_removed"] == ["/older"]
+
+
+def test_delta_stands_between_rewind_and_basebackup(stage):
+    seen = DIVERGED._replace(primary=DIVERGED.primary._replace(files_problem=""))
+    result = stage.play(seen, broken={"rewind": luckless(), "delta": luckless("link lost")})
+    assert [event for event in stage.events if event in ("rewind", "delta", "basebackup")] == [
+        "rewind",
+        "delta",
+        "basebackup",
+    ]
+    assert result["reasons"][3] == {"method": "delta", "taken": False, "reason": "tried and failed: link lost"}
+
+
+def test_a_parked_directory_comes_back_before_anything_is_decided(stage):
+    stage.parked = [True]
+    result = stage.play(observed(target(state="absent", timeline=None, lsn=None), IDLE), HEALTHY, HEALTHY)
+    assert (result["method"], stage.events) == ("none", [])
 
 
 def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
-        "diverged", "salvage", "observed", "postgres", "executed_commands", "diff",
+        "diverged", "comparison", "salvage", "observed", "postgres", "executed_commands", "diff",
+        "salvages_removed", "lost",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
     assert set(stage.play(DIVERGED)) == keys
