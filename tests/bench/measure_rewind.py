@@ -20,8 +20,8 @@ NAMES = (
 WIRE = "received by the node's interface during the whole command"
 TOLD = "what pg_rewind tells it copied"
 DONE = re.compile(r"(\d+)/\d+ kB \(\s*\d+%\) copied")
-# Steps of the module before the node is touched; all that is left of its seconds is the rebuilding.
-BEFORE = ("observe", "slot", "checkpoint", "crash_recovery", "rehearsal", "salvage", "stop", "plan")
+# Steps of the module before the node is written to, and after it is verified; the rest of its seconds is rebuilding.
+APART = ("observe", "stop", "slot", "report", "checkpoint", "crash_recovery", "rehearsal", "salvage", "clean_up")
 
 
 def measure(cluster: Cluster) -> list[Figure]:
@@ -88,8 +88,7 @@ def reported(output: str) -> int:
 
 def rebuild_seconds(module: dict) -> float:
     """From the first write of the rewind until the module has verified the standby."""
-    before = sum(module["timings"].get(step, 0.0) for step in BEFORE)
-    return module["seconds"] - before
+    return module["seconds"] - sum(module["timings"].get(step, 0.0) for step in APART)
 
 
 def _figures(alone, ours):
