@@ -60,12 +60,14 @@ class Cluster:
         self.say("deploying the cluster")
         self.playbook("deploy", "deploy_cluster.yml")
         self.say(f"filling the database, scale {self.settings.scale}")
-        primary, _standby = self.roles()
+        primary, standby = self.roles()
         host.psql(self.lab, primary, f"CREATE DATABASE {DATABASE}")
         init = f"pgbench -i -q -s {self.settings.scale} {DATABASE}"
         host.run(self.lab, primary, init, user="postgres", limit=3600)
         host.psql(self.lab, primary, "CREATE TABLE bench_split (n int, t text)", database=DATABASE)
         self.wait_healthy()
+        for name in (primary, standby):  # what filling left in pg_wal goes, as far as the settings let it
+            host.psql(self.lab, name, "CHECKPOINT")
 
     def _kept(self):
         """A lab of an earlier run that is healthy and holds the database of this scale."""

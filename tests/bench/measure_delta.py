@@ -5,35 +5,23 @@
 
 from __future__ import annotations
 
-import yaml
+import sys
 
 from . import host
 from .cluster import DATA, Cluster
-from .failure import CannotMeasure, NotAvailable
+from .failure import CannotMeasure
 from .figures import Figure, of_runs
 from .playbook import ROOT
 
+sys.path.insert(0, str(ROOT / "playbooks" / "collections"))
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.delta import EMPTIED, LEFT_OUT  # noqa: E402
+
 NAMES = ("delta_wall", "delta_copy", "delta_copy_in_place", "delta_bytes", "delta_received")
-LEFT_OUT = (
-    "postmaster.pid", "postmaster.opts", "pg_wal/*", "pg_replslot/*", "pg_dynshmem/*", "pg_notify/*", "pg_serial/*",
-    "pg_snapshots/*", "pg_stat_tmp/*", "pg_subtrans/*", "pgsql_tmp*", "*.signal", "backup_label", "tablespace_map",
-    "postgresql.auto.conf", "pg_internal.init",
-)  # fmt: skip
-COPY_STEPS = ("copy", "delta")
 VANISHED = 24  # rsync: a file went away meanwhile, as files of a running server do
-
-
-def available() -> bool:
-    """Whether this checkout knows the method."""
-    specs = yaml.safe_load((ROOT / "roles/standby/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = specs["argument_specs"]["main"]["options"]
-    return "delta" in options["standby_method"]["choices"]
 
 
 def measure(cluster: Cluster) -> list[Figure]:
     """Both rsyncs and ours read the same old tree; what they make is removed, so that the old tree stays as it is."""
-    if not available():
-        raise NotAvailable("not available: this version has no method delta")
     beside, in_place, ours, changed, received = [], [], [], [], []
     for number in range(cluster.settings.long_runs):
         cluster.say(f"delta: {number + 1} of {cluster.settings.long_runs}")
@@ -56,7 +44,7 @@ def measure(cluster: Cluster) -> list[Figure]:
 
 def _figures(beside, in_place, ours, changed, received):
     module = [run.module["seconds"] for run in ours]
-    copy = [sum(run.module["timings"].get(step, 0.0) for step in COPY_STEPS) for run in ours]
+    copy = [run.module["timings"]["copy"] for run in ours]
     moved = [run.module["bytes_moved"] for run in ours]
     plain = [run.seconds for run in beside]
     wire = [run.received for run in beside]
@@ -70,8 +58,8 @@ def _figures(beside, in_place, ours, changed, received):
 
 
 def _rsync(cluster, old, new, option):
-    """Pull the tree of the running server, as somebody would by hand; WAL and what a server makes anew is left out."""
-    words = " ".join(f"--exclude='{pattern}'" for pattern in LEFT_OUT)
+    """Pull the tree of the running server, as somebody would by hand, leaving out what the module leaves out."""
+    words = " ".join(f"--exclude='{pattern}'" for pattern in [*(f"/{name}/*" for name in EMPTIED), *LEFT_OUT])
     target = f"{DATA}.bench-rsync"
     command = f"rsync -a --checksum {option} {words} {cluster.address(new)}:{DATA}/ {target}/"
     done = host.timed(cluster.lab, old, command, fine=(0, VANISHED))
@@ -81,15 +69,21 @@ def _rsync(cluster, old, new, option):
 
 def _sums(cluster, name):
     """Checksum and size of each file, by its path."""
-    names = " ".join(f"! -name '{pattern}'" for pattern in LEFT_OUT if "/" not in pattern)
-    paths = " ".join(f"! -path './{pattern}'" for pattern in LEFT_OUT if "/" in pattern)
-    find = f"cd {DATA} && find . -type f {names} {paths}"
+    find = f"cd {DATA} && find . -type f {unlike()}"
     hashed = f"({find} -print0 | xargs -0 -P2 -n32 md5sum) 2>/dev/null; true"
     sums = host.run(cluster.lab, name, hashed, user="postgres")
     sizes = host.run(cluster.lab, name, f"{find} -printf '%s %p\\n' 2>/dev/null; true", user="postgres")
     size_of = {path: int(size) for size, path in (line.split(" ", 1) for line in sizes.splitlines())}
     pairs = (line.split(maxsplit=1) for line in sums.splitlines())
     return {path: (digest, size_of[path]) for digest, path in pairs if path in size_of}
+
+
+def unlike() -> str:
+    """What find has to leave out, so that it names the files that rsync copies."""
+    anchored = [pattern for pattern in LEFT_OUT if pattern.startswith("/")]
+    words = [f"! -name '{pattern}'" for pattern in LEFT_OUT if pattern not in anchored]
+    words += [f"! -path '.{pattern}' ! -path '.{pattern}/*'" for pattern in anchored]
+    return " ".join([*words, *(f"! -path './{name}/*'" for name in EMPTIED)])
 
 
 def changed_bytes(old: dict, new: dict) -> int:

@@ -94,7 +94,7 @@ def make_files(cluster: Cluster) -> None:
         host.run(lab, name, f"echo 'fsync = off' >{NO_FSYNC}; systemctl reload 'postgresql@*'")
     host.psql(lab, primary, "CREATE DATABASE many_0")
     host.psql(lab, primary, MANY.format(tables=tables), database="many_0")
-    for number in range(1, max(1, wanted // tables)):
+    for number in range(1, -(-wanted // tables)):  # rounded up
         host.psql(lab, primary, f"CREATE DATABASE many_{number} TEMPLATE many_0 STRATEGY file_copy")
     cluster.wait_healthy(limit=900)
     for name in (primary, standby):

@@ -15,12 +15,13 @@ from .figures import Figure, median, of_runs
 NAMES = (
     "rewind", "rewind_overhead", "rewind_attached", "rewind_streams", "rewind_rebuild", "rewind_bytes",
     "rewind_streamed", "rewind_told", "rewind_salvage", "rewind_salvage_copy",
+    "rewind_salvage_bytes",
 )  # fmt: skip
 WIRE = "received by the node's interface during the whole command"
 TOLD = "what pg_rewind tells it copied"
 DONE = re.compile(r"(\d+)/\d+ kB \(\s*\d+%\) copied")
-# Steps of the module before the node is touched; all that is left of its seconds is the rebuilding.
-BEFORE = ("observe", "slot", "checkpoint", "crash_recovery", "rehearsal", "salvage", "stop", "plan")
+# Steps of the module before the node is written to, and after it is verified; the rest of its seconds is rebuilding.
+APART = ("observe", "stop", "slot", "report", "checkpoint", "crash_recovery", "rehearsal", "salvage", "clean_up")
 
 
 def measure(cluster: Cluster) -> list[Figure]:
@@ -87,8 +88,7 @@ def reported(output: str) -> int:
 
 def rebuild_seconds(module: dict) -> float:
     """From the first write of the rewind until the module has verified the standby."""
-    before = sum(module["timings"].get(step, 0.0) for step in BEFORE)
-    return module["seconds"] - before
+    return module["seconds"] - sum(module["timings"].get(step, 0.0) for step in APART)
 
 
 def _figures(alone, ours):
@@ -116,8 +116,11 @@ def _figures(alone, ours):
 def _salvage_figures(ours, kept):
     wall, without = ([each["run"].seconds for each in runs] for runs in (kept, ours))
     copy = [each["run"].module["timings"].get("salvage", 0.0) for each in kept]
+    told = [each["run"].module["bytes_moved"] for each in kept]
+    apart = [each["received"] - each["streamed"] for each in kept]
     size = (kept[-1]["run"].module.get("salvage") or {}).get("bytes") or 0
     return [
         of_runs("rewind_salvage", "s", wall, baseline=without, note="with the full salvage copy; baseline: without"),
         of_runs("rewind_salvage_copy", "s", copy, note=f"the copy alone, {size / 2**20:.0f} MiB"),
+        of_runs("rewind_salvage_bytes", "bytes", apart, baseline=told, note="as rewind_bytes, with the full salvage"),
     ]

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from tests.bench import measure_delta, measure_memory, measure_rewind
+from tests.bench import host, measure_delta, measure_memory, measure_rewind
 from tests.bench.anatomy import anatomy
 from tests.bench.cluster import one_per_cent
 from tests.bench.failure import CannotMeasure
@@ -39,6 +39,40 @@ def test_files_that_differ_count_with_their_full_size():
     old = {"./same": ("a", 10), "./other": ("b", 20), "./gone": ("c", 40)}
     new = {"./same": ("a", 10), "./other": ("x", 21), "./new": ("y", 5)}
     assert measure_delta.changed_bytes(old, new) == 26
+
+
+def test_find_leaves_out_what_rsync_leaves_out():
+    words = measure_delta.unlike()
+    assert "! -name 'pgsql_tmp*'" in words
+    assert "! -path './pg_wal' ! -path './pg_wal/*'" in words
+    assert "! -path './pg_replslot/*'" in words
+
+
+def run_of(**module):
+    facts = {"check": False, "seconds": 6.0, "timings": {"rewind": 2.0}, "bytes_moved": 100, "method": "rewind"}
+    return Run(0.0, 20.0, [], [{**facts, **module}], "")
+
+
+def test_every_figure_of_a_rewind_is_announced():
+    """What is listed as not taken after a failure are the same names."""
+    alone = [host.Timed(0.0, 2.0, 120, PG_REWIND)]
+    ours = [{"run": run_of(), "received": 150, "streamed": 40, "streams": 10.0, "attached": 12.0}]
+    kept = [{**ours[0], "run": run_of(timings={"salvage": 1.5}, salvage={"bytes": 7})}]
+    figures = measure_rewind._figures(alone, ours) + measure_rewind._salvage_figures(ours, kept)
+    assert {figure.name for figure in figures} == set(measure_rewind.NAMES)
+    by_name = {figure.name: figure for figure in figures}
+    assert by_name["rewind_overhead"].value == 18.0
+    assert by_name["rewind_attached"].value == 12.0
+    assert (by_name["rewind_bytes"].value, by_name["rewind_bytes"].ratio) == (110, 1.1)
+    assert by_name["rewind_salvage_copy"].value == 1.5
+
+
+def test_every_figure_of_delta_is_announced():
+    rsync = [host.Timed(0.0, 4.0, 90, "")]
+    ours = [run_of(timings={"copy": 3.0}, method="delta")]
+    figures = measure_delta._figures(rsync, rsync, ours, [80], [95])
+    assert {figure.name for figure in figures} == set(measure_delta.NAMES)
+    assert {figure.name: figure.ratio for figure in figures}["delta_wall"] == 1.5
 
 
 def line(module, kilobytes):
