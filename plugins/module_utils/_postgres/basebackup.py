@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import conffile, disk, progress, rebuild, staging
+from . import clients, conffile, disk, progress, rebuild, staging
 from .ladder import wanted_conninfo
 from .work import MethodFailed, failed
 
@@ -38,7 +38,15 @@ def command(work, observed, data):
     """Return the words of pg_basebackup; the password comes from the pass file."""
     desired = work.desired
     keywords = dict(wanted_conninfo(desired), application_name="pgops_basebackup")
-    argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
+    argv = [
+        clients.pg_basebackup(work.layout) or work.layout.tool("pg_basebackup"),
+        "-d",
+        conffile.render_conninfo(keywords),
+        "-D",
+        data,
+        "-F",
+        "plain",
+    ]
     argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     argv += ["--max-rate", desired.max_rate] if desired.max_rate else []
     return argv + list(_mappings(work, observed, data))

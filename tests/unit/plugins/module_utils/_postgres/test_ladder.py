@@ -75,3 +75,9 @@ def test_conninfo_is_compared_by_what_is_ours(configured, same):
 def test_the_connection_string_never_holds_a_password():
     assert "password" not in WANTED
     assert WANTED["passfile"] == "/var/lib/postgresql/.pgpass"
+
+
+def test_without_any_pg_basebackup_the_way_out_is_told():
+    node = old_primary(missing_tools=("pg_basebackup",))
+    verdict = ladder.judge_basebackup(observed(node), desired())
+    assert (verdict.usable, "client programs" in verdict.way_out) == (False, True)
