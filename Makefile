@@ -6,7 +6,10 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby user_directory
+SCENARIOS := default recover_standby user_directory old_versions
+# Further suites, as SUITE:SCENARIO: PostgreSQL 13, 17 and 18. Hours rather than minutes, so not in `test`.
+MATRIX := bullseye:user_directory trixie:user_directory forky:user_directory
+MATRIX += bullseye:recover_standby trixie:recover_standby forky:recover_standby
 
 # The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/playbooks/collections
@@ -14,7 +17,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export PATH := $(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test quick units lint netns sanity build scenario awx venv venv-test image clean
+.PHONY: help demo test test-matrix quick units lint netns sanity build scenario awx venv venv-test image clean
 .PHONY: venv-importer lab-up lab-down lab-shell lab-status lab-clean
 
 help:  ## this list
@@ -47,6 +50,11 @@ sanity: venv-test  ## ansible-test sanity, without ignore entries
 
 build: venv-test venv-importer  ## build the collection, import it as Galaxy would, install and use it
 	@$(BIN)/python $(TOOLS)/build.py
+
+test-matrix: venv-test  ## the scenarios on Debian 11, 13 and testing (MATRIX="suite:scenario ..." to choose)
+	@status=0; for pair in $(MATRIX); do echo "--- $$pair"; \
+	  LAB_SUITE=$${pair%%:*} $(BIN)/python $(TOOLS)/scenario.py $${pair##*:} || { status=1; echo "--- $$pair: FAILED"; }; \
+	done; exit $$status
 
 scenario: venv-test  ## one molecule scenario: make scenario S=default
 	@$(BIN)/python $(TOOLS)/scenario.py $(S)
