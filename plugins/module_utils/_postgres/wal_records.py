@@ -103,7 +103,8 @@ def read(folder, span, segment_size, clock=time.monotonic):
     timeline, start, end = span
     pages = _Pages(folder, timeline, segment_size)
     if not pages.there(start // PAGE * PAGE):
-        return Tail(start, 0) if start % PAGE == 0 else Tail(note=f"no WAL can be read at {wal.render(start)}")
+        ends = start % PAGE == 0 and not pages.there(start + PAGE)
+        return Tail(start, 0) if ends else Tail(note=f"no WAL can be read at {wal.render(start)}")
     position, commits, before, last, until = start, 0, None, None, clock() + LIMIT
     while position < end:
         try:

@@ -127,6 +127,13 @@ def test_a_chain_that_breaks_before_the_wal_ends_is_an_unknown_end(journal):
     assert "goes on" in tail.note
 
 
+def test_a_first_page_that_cannot_be_read_before_others_is_an_unknown_end(journal):
+    for _number in range(500):
+        journal.add(HEAP, 100)
+    journal.pages[BEGIN + PAGE][8:16] = bytes(8)
+    assert journal.read(BEGIN + PAGE).end_lsn is None
+
+
 def test_it_stops_where_it_is_asked_to(journal):
     for _number in range(5):
         journal.add(COMMIT)
