@@ -6,8 +6,11 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby user_directory interrupted more_standbys
-MATRIX := interrupted
+SCENARIOS := default recover_standby user_directory interrupted more_standbys old_versions
+# SUITE:SCENARIO for `test-matrix`: every case of `interrupted`, and PostgreSQL 13, 17 and 18.
+MATRIX := bookworm:interrupted
+MATRIX += bullseye:user_directory trixie:user_directory forky:user_directory
+MATRIX += bullseye:recover_standby trixie:recover_standby forky:recover_standby
 
 # The checkout is the collection: this link lets ansible see it under its name (docs: CONTRIBUTING.md).
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/playbooks/collections
@@ -31,7 +34,7 @@ test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molec
 
 test-matrix: export PGOPS_WALK ?= all
 test-matrix: export SCENARIO_SECONDS ?= 14400
-test-matrix: venv-test  ## scenarios with every case, hours: PGOPS_WALK="network during;host before" chooses by name
+test-matrix: venv-test  ## hours: scenarios with every case and on other suites (MATRIX="trixie:user_directory" chooses)
 	@$(BIN)/python $(TOOLS)/stages.py --lab $(MATRIX)
 
 quick: venv-test  ## `test` without the scenarios

@@ -20,6 +20,12 @@ description:
   - A new copy is made beside the old directory and moved into place when it is complete and checked. Tablespaces,
     C(pg_wal) behind a link and a data directory that is a mount point are exchanged inside the places where they lie.
   - What the old node has and the primary has not is kept before anything is overwritten, never by hard link.
+  - Configuration inside the data directory (RPM layout) stays the node's own in every method. That is
+    C(postgresql.conf) with its includes, C(pg_hba.conf), C(pg_ident.conf) and the TLS files. Only a first copy brings
+    the primary's. C(postgresql.auto.conf) is the primary's, with the settings of this standby.
+  - Before PostgreSQL 12 the settings go to C(recovery.conf), of which only other lines stay. Where C(pg_controldata) or
+    C(pg_waldump) are missing, those of 10 and 11 are read without; a newer C(pg_basebackup) may stand in for a missing
+    one, C(pg_rewind) must be the server's own.
   - Success means that the node is in recovery, receives the primary's timeline, and that the primary lists it as
     streaming with an active slot; seen twice when something was changed. After a failure it is stopped or streaming.
   - May be killed at any point and run again.

@@ -38,7 +38,7 @@ def main() -> int:
         print(f"Which scenario? make scenario S=<one of: {' '.join(names)}>", file=sys.stderr)
         return 2
     name = sys.argv[1]
-    stage = f"scenario-{name}"
+    stage = os.environ.get("STAGE") or f"scenario-{name}"
     folder = RESULTS / stage
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.xml"):

@@ -156,13 +156,21 @@ def report(stages: list[Stage]) -> int:
     return 0 if all(stage.result == "ok" for stage in stages) else 1
 
 
+def scenario(name: str) -> Stage:
+    """The stage of a scenario, given as NAME or SUITE:NAME."""
+    suite, _, scenario_name = name.rpartition(":")
+    stage = "-".join(word for word in ("scenario", suite, scenario_name) if word)
+    target = ["scenario", f"S={scenario_name}", f"STAGE={stage}"] + ([f"LAB_SUITE={suite}"] if suite else [])
+    return Stage(stage, target, SCENARIO_LIMIT)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", nargs="*", default=[], metavar="TARGET")
     parser.add_argument("--lab", nargs="*", default=[], metavar="SCENARIO")
     wanted = parser.parse_args()
     quick = [Stage(name, [name], QUICK_LIMIT) for name in wanted.quick]
-    lab = [Stage(f"scenario-{name}", ["scenario", f"S={name}"], SCENARIO_LIMIT) for name in wanted.lab]
+    lab = [scenario(name) for name in wanted.lab]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     interrupted = 0
     try:

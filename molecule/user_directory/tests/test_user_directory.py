@@ -305,6 +305,9 @@ def test_no_room_is_refused_with_the_variable_that_allows_it(small_disk, node):
 @pytest.mark.parametrize("method", ["basebackup", "delta"])
 def test_a_limit_on_the_size_of_files_is_told(node, method):
     node.run("printf 'root hard fsize 6000\\nroot soft fsize 6000\\n' > /etc/security/limits.d/pgops-test.conf")
+    node.run(
+        "grep -q pam_limits /etc/pam.d/sudo || echo 'session required pam_limits.so' >> /etc/pam.d/sudo"
+    )  # Debian 11
     try:
         failed = node.rejoin(check=False, method=method)
     finally:

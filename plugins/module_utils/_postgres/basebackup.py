@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import conffile, disk, primary_work, progress, rebuild, staging
+from . import clients, conffile, disk, primary_work, progress, rebuild, staging
 from . import layout as layouts
 from .ladder import tool_conninfo
 from .work import MethodFailed, failed
@@ -41,7 +41,8 @@ def command(work, observed, data):
     desired = work.desired
     major = layouts.major(work.layout.version)
     keywords = tool_conninfo(desired, major, application_name="pgops_basebackup")
-    argv = [work.layout.tool("pg_basebackup"), "-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
+    argv = [clients.pg_basebackup(work.layout) or work.layout.tool("pg_basebackup")]
+    argv += ["-d", conffile.render_conninfo(keywords), "-D", data, "-F", "plain"]
     argv += ["-X", "stream", "-c", "fast", "-S", desired.slot_name, "--no-password", "--progress"]
     argv += ["--max-rate", desired.max_rate] if desired.max_rate else []
     return argv + list(_mappings(work, observed, data))

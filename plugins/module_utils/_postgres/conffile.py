@@ -40,6 +40,13 @@ def load(path, *, root="/"):
     return settings
 
 
+def sources(path, *, root="/"):
+    """Return ``(files, directories)`` that a configuration file is made of: itself and its includes, where they are."""
+    files, folders = [], []
+    _load_into({}, path, root=root, depth=0, seen=(files, folders))
+    return files, folders
+
+
 def parse_conninfo(text):
     """Return the keywords of a libpq connection string (``key=value`` form); None when it has another shape."""
     text = text.strip()
@@ -74,7 +81,7 @@ def redact_conninfo(text):
     return render_conninfo({key: HIDDEN if key in _SECRET_WORDS else value for key, value in keywords.items()})
 
 
-def _load_into(settings, path, *, root, depth):
+def _load_into(settings, path, *, root, depth, seen=None):
     if depth > MAX_DEPTH:
         return
     try:
@@ -82,13 +89,16 @@ def _load_into(settings, path, *, root, depth):
             pairs = parse(stream.read())
     except (FileNotFoundError, NotADirectoryError):
         return
+    files, folders = seen = seen or ([], [])
+    files.append(path)
     folder = os.path.dirname(path)
     for name, value in pairs:
         if name in ("include", "include_if_exists"):
-            _load_into(settings, os.path.join(folder, value), root=root, depth=depth + 1)
+            _load_into(settings, os.path.join(folder, value), root=root, depth=depth + 1, seen=seen)
         elif name == "include_dir":
+            folders.append(os.path.join(folder, value))
             for each in _conf_files(os.path.join(folder, value), root=root):
-                _load_into(settings, each, root=root, depth=depth + 1)
+                _load_into(settings, each, root=root, depth=depth + 1, seen=seen)
         else:
             settings[name] = value
 
@@ -126,4 +136,4 @@ def _quote_conninfo(value):
     return f"'{escaped}'"
 
 
-__all__ = ("HIDDEN", "at_root", "load", "parse", "parse_conninfo", "redact_conninfo", "render_conninfo")
+__all__ = ("HIDDEN", "at_root", "load", "parse", "parse_conninfo", "redact_conninfo", "render_conninfo", "sources")

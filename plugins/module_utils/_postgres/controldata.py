@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from .._errors import CommandFailed, ParseError
+from . import control_file
 from .overrides import here
 
 SHUT_DOWN = "shut down"
@@ -55,12 +56,15 @@ def parse(text):
 
 
 def read(*, runner, layout):
-    """Return the parsed control file; None when there is no control file, or no pg_controldata to read it."""
+    """Return the parsed control file; None when there is none.
+
+    None also where pg_controldata is missing and its version is not one that is understood without.
+    """
     if not os.path.exists(os.path.join(layout.data_directory, "global", "pg_control")):
         return None
     tool = layout.tool("pg_controldata")
     if not os.access(tool, os.X_OK):
-        return None
+        return control_file.read(layout.data_directory)
     answer = runner.run(
         [tool, "-D", layout.data_directory], user=layout.postgres_user, env={"LC_ALL": "C"}, timeout=20.0
     )

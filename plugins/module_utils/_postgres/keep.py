@@ -237,7 +237,8 @@ def clear_standby_marks(folder, *, wrote_itself):
         text = standby_config.read_file(folder, standby_config.AUTO_CONF)
         standby_config.write_file(folder, standby_config.AUTO_CONF, standby_config.unbar(text))
     if wrote_itself:
-        standby_config.remove_file(folder, standby_config.STANDBY_SIGNAL)
+        for name in (standby_config.STANDBY_SIGNAL, standby_config.RECOVERY_CONF):
+            standby_config.remove_file(folder, name)
 
 
 def _copy_folder(work, source, target, size):

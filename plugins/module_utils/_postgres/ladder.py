@@ -198,6 +198,9 @@ def judge_basebackup(observed, desired):
         return Verdict(BASEBACKUP, False, problem, way_out)
     if observed.disk.finished_copy == BASEBACKUP:
         return Verdict(BASEBACKUP, True, _FINISHED)
+    if "pg_basebackup" in observed.target.missing_tools:
+        problem = "pg_basebackup is not installed with this PostgreSQL, nor is a newer one"
+        return Verdict(BASEBACKUP, False, problem, "install PostgreSQL's client programs on this host")
     if not observed.target.exists:
         return Verdict(BASEBACKUP, True, "there is no data directory yet: it is copied from the primary")
     return Verdict(BASEBACKUP, True, f"a new copy works whatever happened to the old directory ({describe(observed)})")

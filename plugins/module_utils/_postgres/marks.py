@@ -38,6 +38,7 @@ class Marks:
         self.data_directory = layout.data_directory
         self.intent_path = os.path.join(state_directory, f"intent-{name}")
         self.journal_path = os.path.join(state_directory, f"rejoin-{name}")
+        self.files_path = os.path.join(state_directory, f"files-{name}")
         self.lock_path = os.path.join(state_directory, "recover.lock")
 
     def prepare(self):
@@ -70,11 +71,29 @@ class Marks:
         """Write how far this run is."""
         entry = dict(more, stage=stage, data_directory=self.data_directory, inode=inode_of(self.data_directory))
         self._write(self.journal_path, entry)
+        if stage == READY:  # what the node has from here on is its own again
+            self._remove(self.files_path)
+
+    def keep_files(self, files):
+        """Keep the node's own configuration files for the time of a run: root's alone, they may hold secrets."""
+        self.prepare()
+        content = dict(files, schema=SCHEMA, written=utc(), data_directory=self.data_directory)
+        write_json(self.files_path, content, mode=0o600)
+
+    def kept_files(self):
+        """Return what ``keep_files`` kept for this data directory, or ``{}``."""
+        kept = read_json(self.files_path) or {}
+        return kept if kept.get("data_directory") == self.data_directory else {}
 
     def forget(self):
         """The run is complete."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.journal_path)
+        self._remove(self.journal_path, self.files_path)
+
+    @staticmethod
+    def _remove(*paths):
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _write(self, path, content):
         self.prepare()

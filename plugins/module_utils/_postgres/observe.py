@@ -64,7 +64,7 @@ def _tail(work, observed):
         if tail.end_lsn is not None and tail.end_lsn <= fork.lsn:
             return tail, True
     tail = _read_wal(work, observed, spans(observed, None))
-    return tail, tail.end_lsn is not None or target.clean
+    return tail, tail.end_lsn is not None or (target.clean and target.wrote_itself)
 
 
 def _of_running(work, observed):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import sys
 
-from . import conffile, controldata, disk, history, inspect, staging, standby_config, wal_tail
+from . import clients, conffile, controldata, disk, history, inspect, staging, standby_config, wal_tail
 from . import lsn as wal
 from .facts import ABSENT, FOREIGN, PRIMARY, SILENT, STANDBY, STOPPED, Target
 from .marks import CUT_OFF, READY, REWINDING, SWAPPING
 from .overrides import here
 
-TOOLS = ("pg_rewind", "pg_waldump", "pg_controldata", "pg_basebackup")
+TOOLS = ("pg_rewind", "pg_waldump", "pg_controldata")
 BACKUP_LABEL = "backup_label"
 SEGMENT_SIZE = 16 * 1024 * 1024
 
@@ -63,7 +63,7 @@ def describe(evidence, work):
         swapping=stage == SWAPPING,
         kept_before=journal.get("salvage") or "",
         unfinished=bool(journal),
-        missing_tools=tuple(tool for tool in TOOLS if not os.access(work.layout.tool(tool), os.X_OK)),
+        missing_tools=_missing_tools(work.layout),
         oldest_wal=_oldest_wal(folder, control.get("segment_size") or SEGMENT_SIZE),
     )
 
@@ -121,6 +121,11 @@ def _control_timeline(evidence):
     if not control or control["timeline"] is None:
         return None
     return max(control["timeline"], control["min_recovery_timeline"] or 0)
+
+
+def _missing_tools(layout):
+    missing = [tool for tool in TOOLS if not os.access(layout.tool(tool), os.X_OK)]
+    return (*missing, *(() if clients.pg_basebackup(layout) else ("pg_basebackup",)))
 
 
 def _position(text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import controldata, disk, keep, last_look, marks, salvage, staging, standby_config
+from . import controldata, disk, keep, last_look, marks, own_files, salvage, staging, standby_config
 from . import layout as layouts
 from .overrides import here
 from .work import MethodFailed
@@ -22,6 +22,7 @@ def run(work, observed, decision, copier):
     """
     where = observed.disk
     work.marks.intend(purpose="clone", primary=work.desired.primary)
+    own_files.note(work, observed)
     with work.timed("salvage"):
         place, kept = keep.keep(work, observed, decision)
     if decision.keeping.discard_first:
@@ -81,6 +82,7 @@ def check(work, observed, data):
 def _exchange(work, observed, decision, place):
     where = observed.disk
     if os.path.isdir(staging.data_of(where)):  # the settings of today, also for a copy that an earlier run made
+        own_files.restore(work, staging.data_of(where))
         standby_config.write(staging.data_of(where), layouts.major(work.layout.version), work.desired)
     work.marks.note(marks.SWAPPING, salvage=place or observed.target.kept_before)
     staging.exchange(where, work.user, place if decision.keeping.how == salvage.MOVE else "")

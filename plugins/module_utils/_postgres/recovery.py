@@ -23,7 +23,7 @@ def read(layout):
     """
     if layouts.major(layout.version) < 12:
         settings = conffile.load(os.path.join(layout.data_directory, RECOVERY_CONF))
-        standby = settings.get("standby_mode", "off").lower() in ("on", "true", "yes", "1", "t", "y")
+        standby = standby_mode(settings)
     else:
         settings = conffile.load(layout.config_file)
         settings.update(conffile.load(os.path.join(layout.data_directory, "postgresql.auto.conf")))
@@ -35,4 +35,9 @@ def read(layout):
     }
 
 
-__all__ = ("RECOVERY_CONF", "STANDBY_SIGNAL", "read")
+def standby_mode(settings):
+    """Tell whether the settings (or pairs) of a recovery.conf make a standby."""
+    return dict(settings).get("standby_mode", "off").lower() in ("on", "true", "yes", "1", "t", "y")
+
+
+__all__ = ("RECOVERY_CONF", "STANDBY_SIGNAL", "read", "standby_mode")

@@ -10,7 +10,19 @@ from __future__ import annotations
 import os
 import re
 
-from . import conffile, controldata, keep, last_look, marks, primary_work, progress, salvage, staging, standby_config
+from . import (
+    conffile,
+    controldata,
+    keep,
+    last_look,
+    marks,
+    own_files,
+    primary_work,
+    progress,
+    salvage,
+    staging,
+    standby_config,
+)
 from . import layout as layouts
 from .ladder import tool_conninfo
 from .work import MethodFailed, failed
@@ -30,6 +42,7 @@ def run(work, observed, decision):
         with work.timed("rehearsal"):
             _rewind(work, rehearse=True)
     last_look.require_safe(work, observed)
+    own_files.note(work, observed)
     with work.timed("salvage"):
         place, kept = keep.keep(work, observed, decision)
     work.marks.note(marks.REWINDING, salvage=place)
@@ -57,6 +70,7 @@ def _overwrite(work, place):
 
 def finish(work, place):
     """Make what pg_rewind left the directory of a standby, before a server can open it."""
+    own_files.restore(work, work.data_directory)
     standby_config.write(work.data_directory, _major(work), work.desired)
     standby_config.drop_slots(work.data_directory)
     work.marks.note(marks.READY, salvage=place)

@@ -16,7 +16,7 @@ from .._errors import PgopsError
 from . import conffile, marks
 from .ladder import wanted_conninfo
 from .overrides import here
-from .recovery import RECOVERY_CONF, STANDBY_SIGNAL
+from .recovery import RECOVERY_CONF, STANDBY_SIGNAL, standby_mode
 
 AUTO_CONF = "postgresql.auto.conf"
 RECOVERY_SIGNAL = "recovery.signal"
@@ -87,17 +87,18 @@ def unbar(text):
     return "".join(f"{line}\n" for line in lines)
 
 
-def recovery_conf(wanted):
-    """Return recovery.conf, where PostgreSQL before 12 has it all."""
+def recovery_conf(wanted, before=""):
+    """Return recovery.conf, where PostgreSQL before 12 has it all; what else it holds (restore_command ...) stays."""
+    kept = [line for line in before.splitlines() if _name(line) not in (*REPLACED, "standby_mode")]
     lines = ["standby_mode = 'on'"] + [f"{name} = {quote(value)}" for name, value in wanted.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(kept + lines) + "\n"
 
 
 def write(folder, major, desired):
     """Make the directory the one of a standby of the wanted primary."""
     wanted = settings(desired)
     if major < FIRST_WITH_SIGNAL:
-        write_file(folder, RECOVERY_CONF, recovery_conf(wanted))
+        write_file(folder, RECOVERY_CONF, recovery_conf(wanted, read_file(folder, RECOVERY_CONF)))
         return
     write_file(folder, STANDBY_SIGNAL, "")
     write_file(folder, AUTO_CONF, edit(read_file(folder, AUTO_CONF), wanted))
@@ -109,8 +110,10 @@ def mark_standby(folder, major):
     """From here on the directory can't come up writable. What it would follow is not settled yet."""
     if major >= FIRST_WITH_SIGNAL:
         write_file(folder, STANDBY_SIGNAL, "")
-    elif not os.path.exists(os.path.join(folder, RECOVERY_CONF)):
-        write_file(folder, RECOVERY_CONF, "standby_mode = 'on'\n")
+        return
+    text = read_file(folder, RECOVERY_CONF)
+    if not standby_mode(conffile.parse(text)):  # its recovery targets would end the recovery, so they go as well
+        write_file(folder, RECOVERY_CONF, recovery_conf({}, text))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 
+from . import layout as layouts
 from . import lsn as wal
+from . import wal_records
 from .facts import Tail
 
 _SEGMENT = re.compile(r"^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$")
@@ -29,7 +31,9 @@ def read(*, runner, layout, spans, segment_size):
     """
     tool = layout.tool("pg_waldump")
     if not os.access(tool, os.X_OK):
-        return Tail(note="pg_waldump is not installed with this PostgreSQL")
+        runner = None  # PostgreSQL 10 and 11 may come without it: their records are read by ourselves
+        if layouts.major(layout.version) not in wal_records.KNOWN:
+            return Tail(note="pg_waldump is not installed with this PostgreSQL")
     tails = [_read_span(runner, layout, span, segment_size) for span in spans]
     unknown = next((tail for tail in tails if tail.commits is None), None)
     if unknown is not None:
@@ -49,6 +53,8 @@ def _read_span(runner, layout, span, segment_size):
     timeline, start, end = next(bounded(layout, [span], segment_size), (*span[:2], None))
     if end is None:
         return _before(layout, timeline, start, segment_size)
+    if runner is None:
+        return wal_records.read(os.path.join(layout.data_directory, "pg_wal"), (timeline, start, end), segment_size)
     return parse(_dump(runner, layout, timeline, start, end), start, end)
 
 

@@ -34,3 +34,10 @@ def test_everything_lands_in_places_of_ours(tmp_path):
     assert "--waldir=/wal/pgops-new/data" in words
     assert "--tablespace-mapping=/ts\\=1=/ts\\=1/pgops-new/data" in words
     assert "--tablespace-mapping=/primary/in=/new/inside-2" in words
+
+
+def test_the_program_may_be_a_newer_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(basebackup.clients, "pg_basebackup", lambda _layout: "/usr/lib/postgresql/17/bin/pg_basebackup")
+    assert words_of(tmp_path)[0] == "/usr/lib/postgresql/17/bin/pg_basebackup"
+    monkeypatch.setattr(basebackup.clients, "pg_basebackup", lambda _layout: "")
+    assert words_of(tmp_path)[0] == "/pgbin/pg_basebackup", "the error will name it"

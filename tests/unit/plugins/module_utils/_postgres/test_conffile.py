@@ -102,3 +102,13 @@ def test_redaction_keeps_the_rest():
     assert conffile.redact_conninfo("host=a user=u") == "host=a user=u"
     assert conffile.redact_conninfo("") is None
     assert conffile.redact_conninfo(None) is None
+
+
+def test_what_a_configuration_is_made_of(tmp_path):
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "a.conf").write_text("port = 1\n")
+    (tmp_path / "main.conf").write_text("include 'more.conf'\ninclude 'missing.conf'\ninclude_dir 'conf.d'\n")
+    (tmp_path / "more.conf").write_text("")
+    files, folders = conffile.sources(str(tmp_path / "main.conf"))
+    assert [name[len(str(tmp_path)) + 1 :] for name in files] == ["main.conf", "more.conf", "conf.d/a.conf"]
+    assert folders == [str(tmp_path / "conf.d")]

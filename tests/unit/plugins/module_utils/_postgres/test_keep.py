@@ -143,3 +143,11 @@ def test_the_oldest_go_beyond_the_number_to_keep(tmp_path):
     removed = keep.prune(parent, real, 2, current=str(tmp_path / "main.pgops-salvage-1"))
     assert [path[-1] for path in removed] == ["2"]
     assert left(tmp_path) == ["1", "3", "4", "5", "6"], "neither this run's nor what is not this directory's"
+
+
+@pytest.mark.parametrize(("wrote_itself", "left"), [(True, []), (False, ["recovery.conf", "standby.signal"])])
+def test_a_kept_primary_carries_no_mark_of_a_standby(tmp_path, wrote_itself, left):
+    for name in ("standby.signal", "recovery.conf"):
+        (tmp_path / name).write_text("standby_mode = 'on'\n")
+    keep.clear_standby_marks(str(tmp_path), wrote_itself=wrote_itself)
+    assert sorted(path.name for path in tmp_path.iterdir()) == left

@@ -84,3 +84,9 @@ def test_a_tool_notices_that_the_primary_has_vanished(major, limit):
     assert int(words["keepalives_idle"]) + int(words["keepalives_interval"]) * int(words["keepalives_count"]) <= 30
     assert ("tcp_user_timeout" in words) is limit, "libpq 12 and newer"
     assert "keepalives_idle" not in ladder.wanted_conninfo(desired()), "a standby has wal_receiver_timeout"
+
+
+def test_without_any_pg_basebackup_the_way_out_is_told():
+    node = old_primary(missing_tools=("pg_basebackup",))
+    verdict = ladder.judge_basebackup(observed(node), desired())
+    assert (verdict.usable, "client programs" in verdict.way_out) == (False, True)

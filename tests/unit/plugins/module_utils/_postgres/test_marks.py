@@ -73,3 +73,13 @@ def test_files_of_our_state_are_not_for_everybody(node, tmp_path):
 def test_stamps_sort_by_time():
     assert marks.stamp(0) == "19700101T000000Z"
     assert marks.utc(0) == "1970-01-01T00:00:00Z"
+
+
+def test_files_kept_go_when_they_are_back_in_place(tmp_path):
+    job = work(tmp_path)
+    for end in (lambda: job.marks.note(marks.READY), job.marks.forget):
+        job.marks.keep_files({"files": {"pg_hba.conf": {}}})
+        job.marks.note(marks.REWINDING)
+        assert list(job.marks.kept_files()["files"]) == ["pg_hba.conf"]
+        end()
+        assert job.marks.kept_files() == {}

@@ -140,3 +140,15 @@ def test_slots_that_came_with_the_data_go(tmp_path):
     assert standby_config.drop_slots(str(tmp_path), keep=lambda name: not name.startswith("pgops_")) == ["pgops_1"]
     assert [path.name for path in (tmp_path / "pg_replslot").iterdir()] == ["other"]
     assert standby_config.drop_slots(str(tmp_path / "nowhere")) == []
+
+
+def test_a_recovery_conf_of_a_point_in_time_recovery_becomes_a_standbys(tmp_path):
+    text = "restore_command = 'cp /wal/%f %p'\nrecovery_target_time = '2026-01-01'\nstandby_mode = off\n"
+    (tmp_path / "recovery.conf").write_text(text)
+    standby_config.mark_standby(str(tmp_path), 11)
+    marked = conffile.load(str(tmp_path / "recovery.conf"))
+    assert marked == {"restore_command": "cp /wal/%f %p", "standby_mode": "on"}
+    standby_config.write(str(tmp_path), 11, desired())
+    written = conffile.load(str(tmp_path / "recovery.conf"))
+    assert written["restore_command"] == "cp /wal/%f %p"
+    assert list(written).count("standby_mode") == 1 and written["recovery_target_timeline"] == "latest"

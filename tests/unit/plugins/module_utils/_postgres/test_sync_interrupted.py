@@ -215,7 +215,7 @@ class Node:
 
 @pytest.fixture(autouse=True)
 def _outside_world(monkeypatch):
-    monkeypatch.setattr(rebuild.primary_work, "wait_slot_free", lambda _work: None)
+    monkeypatch.setattr(basebackup.primary_work, "wait_slot_free", lambda _work: None)
     monkeypatch.setattr(rewind.primary_work, "fresh_control_file", lambda _work, _timeline: None)
     monkeypatch.setattr(rebuild.last_look, "require_safe", lambda *_arguments: None)
     monkeypatch.setattr(marks, "sync_directory", lambda _path: None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._ports import CommandResult
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import wal_tail
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 
 from tests.unit.rejoin_cases import SEGMENT, FakeRunner, work
 
@@ -152,3 +153,19 @@ def test_without_the_tool_nothing_is_known(tmp_path):
 )
 def test_the_oldest_wal(names, expected):
     assert wal_tail.oldest(names, SEGMENT) == expected
+
+
+@pytest.mark.parametrize(("major", "expected"), [("11", Tail(START + 9, 4)), ("10", Tail(START + 9, 4)), ("15", None)])
+def test_without_pg_waldump_the_records_of_old_versions_are_read(tmp_path, monkeypatch, major, expected):
+    asked = []
+    monkeypatch.setattr(wal_tail.wal_records, "read", lambda *words: asked.append(words) or Tail(START + 9, 4))
+    layout = work(tmp_path, major=major).layout._replace(bin_directory=str(tmp_path / "bin"))
+    pg_wal = tmp_path / "main" / "pg_wal"
+    pg_wal.mkdir()
+    (pg_wal / "000000010000000000000003").touch()
+    found = wal_tail.read(runner=None, layout=layout, spans=[(1, START, None)], segment_size=SEGMENT)
+    if expected is None:
+        assert (found.end_lsn, asked) == (None, [])
+        return
+    assert found == expected
+    assert asked == [(str(pg_wal), (1, START, 4 * SEGMENT), SEGMENT)]
