@@ -27,12 +27,15 @@ def look(tmp_path, monkeypatch):
 def test_all_as_planned(look):
     look()
     look(target(state="absent", system_identifier=None))
+    look(old_primary(system_identifier=None, interrupted="discarding"))
 
 
 CHANGED = {
     "server processes work in it": {"alive": (4711,)},
     "a server runs in it": {"node": target()},
     "its system identifier is 78": {"node": old_primary(system_identifier="78")},
+    "its system identifier is None": {"node": old_primary(system_identifier=None)},
+    "its system identifier is 79": {"node": old_primary(system_identifier="79", interrupted="discarding")},
     "is in recovery now": {"server": primary(in_recovery=True)},
     "is on timeline 3 now": {"server": primary(timeline=3)},
     "is this very server": {"server": primary(is_this_server=True)},
