@@ -70,6 +70,11 @@ def received(lab, name: str) -> int:
     return int(run(lab, name, f"cat {RX}"))
 
 
+def directory(lab, name: str, path: str) -> None:
+    """Make an empty directory of the database's user, whoever owns the one above it."""
+    run(lab, name, f"install -d -m 700 -o postgres -g postgres {path}")
+
+
 def brief(command: str) -> str:
     """A command for a message."""
     words = " ".join(command.split())

@@ -49,6 +49,7 @@ def _plain(cluster, standby, primary):
     target = f"{DATA}.bench-plain"
     source = f"host={cluster.address(primary)} port=5432 user=replication"
     command = f"/usr/lib/postgresql/15/bin/pg_basebackup -X stream -c fast -w -d '{source}' -D {target}"
+    host.directory(cluster.lab, standby, target)
     done = host.timed(cluster.lab, standby, command)
     host.run(cluster.lab, standby, f"rm -rf {target}")
     return done
