@@ -48,11 +48,11 @@ class _Output:
 def follow(process, *, stdin, watch, timeout, end):
     """Return ``(stdout, stderr, late)`` of a ``Popen`` with pipes, once it has ended and closed them.
 
-    When its time is up ``end(pid)`` is called, and ``late`` is true.
+    When its time is up ``end(pid)`` is called, and ``late`` is true; it is called as well when the watch has seen enough.
     """
     outputs = {process.stdout: _Output(watch), process.stderr: _Output(watch)}
     deadline = None if timeout is None else time.monotonic() + timeout
-    late, next_tick = False, time.monotonic() + TICK
+    late, ended, next_tick = False, False, time.monotonic() + TICK
     with selectors.DefaultSelector() as selector:
         for stream in outputs:
             selector.register(stream, selectors.EVENT_READ, outputs[stream])
@@ -67,6 +67,9 @@ def follow(process, *, stdin, watch, timeout, end):
                 end(process.pid)
                 late, deadline = True, None
             _step(process, selector, max(0.0, min(next_tick, deadline or next_tick) - now))
+            if watch.enough and not ended:
+                end(process.pid)
+                ended = True
     out, err = outputs.values()
     return out.kept(), err.kept(), late
 

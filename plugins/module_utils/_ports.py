@@ -20,7 +20,12 @@ class CommandResult(t.NamedTuple):
 
 
 class Watch(abc.ABC):
-    """Looks on while a command runs. What it is told must not make it fail: the command goes on alone."""
+    """Looks on while a command runs. What it is told must not make it fail: the command goes on alone.
+
+    With ``enough`` set to true the command is ended: what was wanted from it is known.
+    """
+
+    enough = False
 
     @abc.abstractmethod
     def line(self, text):

@@ -16,6 +16,7 @@ import os
 import re
 
 from .._errors import PgopsError
+from .._ports import Watch
 from . import connect, wal_tail
 from . import lsn as wal
 
@@ -30,7 +31,7 @@ _DEEDS = (("HOT_UPDATE", "updates"), ("UPDATE", "updates"), ("INSERT", "inserts"
           ("DELETE", "deletes"), ("TRUNCATE", "truncates"))  # fmt: skip
 
 
-class Count:
+class Count(Watch):
     """Counts records as pg_waldump prints them; takes no more memory than the tables need."""
 
     def __init__(self):

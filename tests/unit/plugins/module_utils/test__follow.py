@@ -14,11 +14,12 @@ import time
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils import _follow
 from ansible_collections.pgops.pgpool.plugins.module_utils._follow import KEPT, follow
+from ansible_collections.pgops.pgpool.plugins.module_utils._ports import Watch
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 
-class Seen:
+class Seen(Watch):
     """A watch that writes down what it is told."""
 
     def __init__(self):
@@ -148,3 +149,20 @@ def test_memory_stays_small_however_much_is_printed(how):
     else:
         assert words == ["0", str(KEPT), str(123456 * 1024)]
         assert kilobytes < 8000
+
+
+def test_a_command_is_ended_when_enough_is_known():
+    class Reader(Seen):
+        def line(self, text):
+            super().line(text)
+            self.enough = text == "that is it"
+
+    seen, pipe = Reader(), subprocess.PIPE
+    script = "echo first; echo that is it; while :; do echo more; sleep 0.05; done"
+    process = subprocess.Popen(["sh", "-c", script], stdout=pipe, stderr=pipe, start_new_session=True)
+    out, _err, late = follow(
+        process, stdin=None, watch=seen, timeout=20.0, end=lambda pid: os.killpg(pid, signal.SIGKILL)
+    )
+    assert out.startswith(b"first\nthat is it\n")
+    assert late is False
+    assert process.returncode == -signal.SIGKILL

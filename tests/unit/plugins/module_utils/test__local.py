@@ -11,9 +11,10 @@ import time
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner
+from ansible_collections.pgops.pgpool.plugins.module_utils._ports import Watch
 
 
-class Seen:
+class Seen(Watch):
     def __init__(self):
         self.lines = []
 

@@ -197,3 +197,12 @@ def test_what_a_killed_run_left_complete_is_only_finished(build):
     assert node.runner.calls == []
     assert node.job.marks.journal()["salvage"] == "/s"
     assert (node.data / "standby.signal").exists()
+
+
+def test_a_rehearsal_ends_as_soon_as_it_has_told_how_much_it_needs(build):
+    """pg_rewind --dry-run fetches all of it, only to throw it away."""
+    told = "pg_rewind: servers diverged\npg_rewind: need to copy 42 MB (total source directory size is 99 MB)\n"
+    node = build(pg_rewind=lambda _words: (-9, "", told))
+    assert rewind.expected_bytes(node.job) == 42 * 1048576
+    node.runner.programs["pg_rewind"] = lambda _words: (-9, "", "pg_rewind: servers diverged\n")
+    assert rewind.expected_bytes(node.job) is None, "killed before it told"
