@@ -48,7 +48,7 @@ class _Output:
 def follow(process, *, stdin, watch, timeout, end):
     """Return ``(stdout, stderr, late)`` of a ``Popen`` with pipes, once it has ended and closed them.
 
-    When its time is up ``end(pid)`` is called, and ``late`` is true; it is called as well when the watch has seen enough.
+    When its time is up ``end(pid)`` is called, and ``late`` is true; so is it when the watch has seen enough.
     """
     outputs = {process.stdout: _Output(watch), process.stderr: _Output(watch)}
     deadline = None if timeout is None else time.monotonic() + timeout
