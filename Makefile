@@ -58,6 +58,7 @@ build: venv-test venv-importer  ## build the collection, import it as Galaxy wou
 	@$(BIN)/python $(TOOLS)/build.py
 
 scenario: venv-test  ## one molecule scenario: make scenario S=default
+	@[[ "$(S)" != old_versions ]] || $(TOOLS)/system_tools.sh npm=npm
 	@$(BIN)/python $(TOOLS)/scenario.py $(S)
 
 awx: venv-test  ## recover_standby as an AWX job, against the running lab (LAB_PROJECT, AWX_LIMIT=postgres-db1)

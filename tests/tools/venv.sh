@@ -65,6 +65,7 @@ install() {  # pip retries a broken connection by itself, but not a broken downl
 venv=$1
 shift
 cd "$(dirname "$0")/../.."
+[[ ! -L $venv ]] || die "it is a link: making an environment here would clear the one that it leads to. Remove the link."
 mkdir -p .cache
 log=.cache/pip-$(basename "$venv").log
 stamp=$venv/.holds-$(IFS=+; echo "${*##*/}")
