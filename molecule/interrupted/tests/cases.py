@@ -12,6 +12,7 @@ BEFORE, DURING, AFTER = "before", "during", "after"
 CONTROL = "control"  # ansible-playbook and its SSH sessions are killed; what runs on the node goes on
 MODULE = "module"  # the module's process on the node is killed
 HOST = "host"  # the node loses its power, and boots
+POSTMASTER = "postmaster"  # the server that the run has just started on the node is killed
 PRIMARY = "primary"  # the primary's postmaster is killed
 NETWORK = "network"  # nothing comes from the primary any more
 
@@ -58,6 +59,8 @@ def walk():
             for when in points:
                 yield Case(rung, step, when, MODULE)
                 yield Case(rung, step, when, HOST)
+                if step == "start" and when == AFTER:
+                    yield Case(rung, step, when, POSTMASTER)
                 if when == DURING:
                     yield Case(rung, step, when, MODULE, at_once=True)
                     yield Case(rung, step, when, CONTROL, at_once=True)
@@ -73,6 +76,7 @@ ALWAYS = (
     Case("rewind", "salvage", DURING, MODULE, at_once=True),
     Case("rewind", "rewind", DURING, HOST),
     Case("rewind", "rewind", AFTER, MODULE),
+    Case("start", "start", AFTER, POSTMASTER),
     Case("delta", "rsync", DURING, NETWORK),
     Case("basebackup", "basebackup", DURING, PRIMARY),
     Case("rewind", "rewind", DURING, CONTROL, playbook=True),  # the last: it leaves the node in the pool

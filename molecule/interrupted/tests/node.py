@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from cases import CONTROL, HOST, MODULE, NETWORK, PRIMARY, Case
+from cases import CONTROL, HOST, MODULE, NETWORK, POSTMASTER, PRIMARY, Case
 from points import Points
 from proof import CHECKOUT, eventually
 
@@ -142,6 +142,9 @@ class Node:
             eventually(lambda: self.lab.ssh(DB2, "true").returncode == 0, timeout=60)
         elif case.strike == PRIMARY:
             self.lab.run(DB1, f"kill -9 $(head -n1 {self.data}/postmaster.pid)")
+        elif case.strike == POSTMASTER:
+            pid = f"pid=$(head -n1 {self.data}/postmaster.pid 2>/dev/null)"
+            self.run(f"for i in $(seq 200); do {pid} && break; sleep 0.1; done; kill -9 $pid")
         elif case.strike == NETWORK:
             self.run(f"ip route add blackhole {self.lab.address(DB1)}/32")
 
@@ -217,7 +220,7 @@ class View:
     """Watches what every pgpool believes: the node must be down there as long as it does not stream."""
 
     def __init__(self, node):
-        self.node, self.wrong = node, []
+        self.node, self.wrong, self.looks, self.errors = node, [], 0, []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -232,9 +235,20 @@ class View:
     def _watch(self):
         while not self._over.wait(0.5):
             for proxy in self.node.lab.pgpools:
-                status = self.node.status(proxy)
+                try:
+                    status = self.node.status(proxy)
+                except Exception as exc:  # pylint: disable=broad-except
+                    self.errors.append(str(exc))
+                    continue
+                self.looks += 1
                 if status != "down" and not self._proven():
                     self.wrong.append((proxy, status))
+
+    def assert_never_attached_unproven(self):
+        """Also that it has really been watched: every pgpool several times, with hardly an answer missing."""
+        assert self.wrong == [], "it was attached while it did not stream"
+        assert self.looks >= 3 * len(self.node.lab.pgpools), self.errors
+        assert len(self.errors) * 4 <= self.looks, self.errors
 
     def _proven(self):
         try:

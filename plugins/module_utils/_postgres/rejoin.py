@@ -69,6 +69,10 @@ def _judge(observed, desired, failed):
         reasons.append(verdict._replace(taken=verdict.usable))
         if verdict.usable:
             break
+    listed = {verdict.method for verdict in reasons}
+    for method in failed:  # what came so far that a cheaper one does for the rest is told all the same
+        if method not in listed:
+            reasons.append(ladder.Verdict(method, False, f"tried and failed: {failed[method]}"))
     return tuple(reasons)
 
 

@@ -203,6 +203,14 @@ def test_a_method_that_failed_makes_room_for_the_next():
     assert "tried and failed: exit status 1: no luck" in decision.reasons[2].reason
 
 
+def test_a_method_whose_work_was_done_by_a_cheaper_one_is_told():
+    """pg_rewind was through, and its server was killed: it only has to be started again."""
+    decision = rejoin.plan(observed(stopped(resumable=True), IDLE), desired(), {"rewind": "the server was killed"})
+    assert decision.method == "start"
+    assert [(v.method, v.taken) for v in decision.reasons] == [("none", False), ("start", True), ("rewind", False)]
+    assert decision.reasons[-1].reason == "tried and failed: the server was killed"
+
+
 def test_when_everything_failed_all_reasons_are_told():
     with pytest.raises(Refused, match=r"rewind: tried and failed: a.*basebackup: tried and failed: b"):
         rejoin.plan(
