@@ -30,6 +30,12 @@ class Session:
     def __init__(self, conn):
         self._conn = conn
 
+    def control_file(self):
+        """Return the content of the control file as it is now."""
+        return bytes(
+            connect.query_one(self._conn, "SELECT pg_read_binary_file('global/pg_control') AS content")["content"]
+        )
+
     def stop(self):
         """End the backup; returns ``Ended``."""
         row = connect.query_one(self._conn, statements(self._conn.major)[1], timeout=CHECKPOINT_LIMIT)

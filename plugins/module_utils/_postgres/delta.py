@@ -74,11 +74,11 @@ def copy(work, observed, data):
             target = os.path.join(staging.part_data(part), part.entry)
             _make(os.path.dirname(target), work.user)
             moved += _rsync(work, source, target, os.path.join(part.path, part.entry), ["--exclude=pgsql_tmp*"])
-        control = ["--include=/pg_control", "--exclude=*"]
-        moved += _rsync(work, os.path.join(primary.data_directory, "global"), os.path.join(data, "global"), "", control)
+        control = session.control_file()
         ended = backup.stop(session, work)
+    standby_config.write_file(os.path.join(data, "global"), "pg_control", control)
     _complete(work, observed, data, ended)
-    return moved
+    return moved + len(control)
 
 
 def _filters():

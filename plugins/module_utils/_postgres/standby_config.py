@@ -176,12 +176,13 @@ def write_file(folder, name, text):
     """Write a file of the data directory, complete or not at all, with the directory's owner and mode 0600."""
     owner, path = os.stat(folder), os.path.join(folder, name)
     temporary = f"{path}.pgops-tmp"
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+    with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(descriptor, 0o600)
         if os.geteuid() == 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        stream.write(text)
+        stream.write(content)
         stream.flush()
         os.fsync(descriptor)
     os.replace(temporary, path)

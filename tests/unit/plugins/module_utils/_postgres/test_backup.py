@@ -20,6 +20,8 @@ class Conn:
 
     def query(self, sql, args=(), *, timeout=None):
         self.said.append(sql)
+        if "pg_control" in sql:
+            return [{"content": memoryview(b"\x01control")}]
         if self.lost and "stop" in sql:
             raise Unreachable("ask", server="p", seen="server closed the connection", next_step="wait")
         return [{"labelfile": "START WAL", "spcmapfile": None}] if "stop" in sql else []
@@ -46,6 +48,7 @@ def server(monkeypatch):
 def test_one_session_begins_and_ends_it(server, tmp_path, major, name):
     conn, job = server(major), work(tmp_path)
     with backup.held(job) as session:
+        assert session.control_file() == b"\x01control"
         assert backup.stop(session, job) == ("START WAL", "")
     assert any(name in text for text in conn.said)
     assert job.commands == [backup.statements(major)[0]]

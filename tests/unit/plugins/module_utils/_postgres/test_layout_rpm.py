@@ -107,6 +107,9 @@ def node(tmp_path, monkeypatch):
     node = Node(tmp_path)
 
     class Session:
+        def control_file(self):
+            return b"control"
+
         def stop(self):
             return backup.Ended("label", "")
 
