@@ -55,6 +55,12 @@ class LocalRunner(Runner):
         rc = None if late else process.returncode
         return CommandResult(argv, rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
+    def begin(self, argv):
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        environment = {"PATH": ":".join(SYSTEM_PATHS), "LC_ALL": "C.UTF-8"}
+        process = subprocess.Popen(argv, env=environment, **quiet)  # pylint: disable=consider-using-with
+        return lambda: process.poll() is not None
+
     def which(self, name, *, paths=()):
         for folder in (*paths, *SYSTEM_PATHS):
             candidate = os.path.join(folder, name)

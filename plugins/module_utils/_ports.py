@@ -48,6 +48,10 @@ class Runner(abc.ABC):
         Never raises for a non-zero exit, a time-out (rc None) or a missing program (rc 127).
         """
 
+    def begin(self, argv):
+        """Start a command for whose end nobody waits; return a function that tells whether it has ended."""
+        raise NotImplementedError
+
     @abc.abstractmethod
     def which(self, name, *, paths=()):
         """Return the absolute path of a program, or None. ``paths`` are looked at first, the system's after."""

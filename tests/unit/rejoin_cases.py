@@ -169,6 +169,10 @@ class FakeRunner(Runner):
                 watch.line(line)
         return CommandResult(tuple(words), *answer)
 
+    def begin(self, argv):
+        self.calls.append(list(argv))
+        return lambda: True
+
     def which(self, name, *, paths=()):
         return f"/bin/{name}"
 

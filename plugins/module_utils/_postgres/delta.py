@@ -49,6 +49,7 @@ LEFT_OUT = (
     "pg_internal.init*",
     "/global/pg_control",  # comes last
 )
+FLUSH = ("sync", "--file-system")
 VANISHED = 24  # files that went while they were copied: the server is at work
 PARTIAL = 23  # among others: a file changed under the copy twice
 ATTEMPTS = 3
@@ -88,7 +89,8 @@ def _filters():
 def _rsync(work, source, target, old, filters, size=None):
     """Copy one tree; what ``old`` has with the same content comes from there. Returns the bytes received."""
     argv = command(work, source, target, old, filters)
-    moved, watch = 0, work.meter("copy what differs", total=size, count=progress.compared)
+    flush = _Flush(work.runner, target)
+    moved, watch = 0, work.meter("copy what differs", total=size, count=progress.compared, also=flush)
     for attempt in range(ATTEMPTS):
         answer = work.change(argv, long=True, user=work.user, timeout=None, watch=watch)
         found = _RECEIVED.search(answer.stdout)
@@ -134,7 +136,19 @@ def _complete(work, observed, data, ended):
     mode = os.stat(data).st_mode & 0o777
     for path in (folder, os.path.join(folder, "archive_status")):
         os.chmod(path, mode)
-    os.sync()
+    places = [staging.part_data(part) for part in observed.disk.parts if part.new]
+    work.must_change("have the copy written to the disk", [*FLUSH, data, *places], timeout=None)
+
+
+class _Flush:
+    """Has what is copied written to the disk meanwhile, so that little is left to wait for at the end."""
+
+    def __init__(self, runner, path):
+        self._runner, self._path, self._ended = runner, path, None
+
+    def __call__(self):
+        if os.path.isdir(self._path) and (self._ended is None or self._ended()):
+            self._ended = self._runner.begin([*FLUSH, self._path])
 
 
 def _make(path, user):

@@ -129,7 +129,8 @@ def _make(folder):
 class Meter(Watch):
     """Watches one command and tells how far it is, at most once a second."""
 
-    def __init__(self, progress, clock, step, parser=None, *, total=None, count=None):
+    def __init__(self, progress, clock, step, parser=None, *, total=None, count=None, also=None):
+        self._also = also
         self._progress, self._clock, self._parser, self._count = progress, clock, parser, count
         self.step, self.done, self.total = step, None, total
         self._begun, self._told = clock.now(), None
@@ -146,6 +147,8 @@ class Meter(Watch):
             self._now(self._count(pid) if self._count else written(pid), None)
         if self.done is not None:
             self._tell()
+        if self._also:
+            self._also()
 
     def _now(self, done, total):
         if self.done is not None and done is not None and done < self.done:  # a second try begins anew

@@ -68,12 +68,13 @@ class Work(t.NamedTuple):
         self.commands.append(text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(argv)} words)")
         return (self.jobs if long else self.runner).run(argv, **options)
 
-    def meter(self, step, parser=None, *, total=None, count=None):
+    def meter(self, step, parser=None, **options):
         """Return the ``watch`` of a long command that tells how far it is (see ``progress``).
 
         Without a parser of its lines the kernel is asked how much it has written, or ``count``; a ``total`` is needed.
+        ``also`` is called about once a second.
         """
-        return Meter(self.progress, self.clock, step, parser, total=total, count=count)
+        return Meter(self.progress, self.clock, step, parser, **options)
 
     def must_change(self, attempted, argv, **options):
         """Like ``change``, but anything except success is an error."""

@@ -89,3 +89,13 @@ def test_a_command_that_holds_the_lock_does_not_die_of_our_death(tmp_path):
     while not (tmp_path / "end").exists():
         assert time.monotonic() < deadline, "it ended at its first word"
         time.sleep(0.05)
+
+
+def test_a_command_for_whose_end_nobody_waits(tmp_path):
+    ended = LocalRunner().begin(["sh", "-c", f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done"])
+    assert not ended()
+    (tmp_path / "go").touch()
+    deadline = time.monotonic() + 10
+    while not ended() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ended()

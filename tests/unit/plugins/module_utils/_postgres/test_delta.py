@@ -155,3 +155,24 @@ def test_the_rate_is_the_same_as_for_pg_basebackup(node, rate, kilobytes):
     server = node(max_rate=rate)
     server.copy()
     assert f"--bwlimit={kilobytes}" in server.rsync.calls[0]
+
+
+def test_all_of_it_is_on_the_disk_before_it_counts(node):
+    server = node()
+    server.copy()
+    assert server.job.runner.calls[-1] == ["sync", "--file-system", server.new]
+
+
+def test_it_is_written_to_the_disk_while_it_is_copied(tmp_path):
+    runner = FakeRunner()
+    flush = delta._Flush(runner, str(tmp_path))
+    ended = []
+    runner.begin = lambda argv: (runner.calls.append(argv), lambda: bool(ended))[1]
+    flush()
+    flush()
+    assert runner.calls == [["sync", "--file-system", str(tmp_path)]], "one at a time"
+    ended.append(True)
+    flush()
+    assert len(runner.calls) == 2
+    delta._Flush(runner, str(tmp_path / "not there yet"))()
+    assert len(runner.calls) == 2
