@@ -100,15 +100,18 @@ class Lab:
     def vip_holders(self):
         return [name for name in self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
 
-    def playbook(self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False):
-        """Run a playbook from the checkout as the README tells users to; returns the finished process."""
+    def playbook(self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False, output=subprocess.PIPE):
+        """Run a playbook from the checkout as the README tells users to; returns the finished process.
+
+        In the background its output may go elsewhere, such as to a terminal.
+        """
         inventory = os.path.relpath(CHECKOUT / "inventories" / "lab" / "hosts", CHECKOUT / folder)
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, name, *arguments]
         environment = {k: v for k, v in self.environment.items() if not k.startswith(("MOLECULE", "ANSIBLE_"))}
         environment["ANSIBLE_NOCOLOR"] = "1"
         options = {"cwd": CHECKOUT / folder, "env": environment, "text": True}
         if background:
-            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False, **options
         )

@@ -8,7 +8,10 @@ Needs nothing of the tests before it but a healthy cluster.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
+import pty
 import re
 import threading
 import time
@@ -74,13 +77,22 @@ def assert_healthy(lab, node):
         assert status in ("up", "waiting")
 
 
+def lines_of(descriptor):
+    """What comes out of a terminal, line by line; its end is an error of the device."""
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream, contextlib.suppress(OSError):
+        yield from stream
+
+
 def test_in_a_terminal(lab, node, slowly):
-    process = lab.playbook("recover_standby.yml", "-l", node, *slowly, background=True)
+    """A real one: into a pipe Ansible writes its lines in blocks, whatever they say."""
+    screen, terminal = pty.openpty()
+    process = lab.playbook("recover_standby.yml", "-l", node, *slowly, background=True, output=terminal)
+    os.close(terminal)
     limit = threading.Timer(300, process.kill)
     limit.start()
     begun, told, output = None, [], []
     try:
-        for line in process.stdout:
+        for line in lines_of(screen):
             output.append(line)
             begun = time.monotonic() if TASK in line else begun
             found = LINE.search(line)
@@ -88,8 +100,7 @@ def test_in_a_terminal(lab, node, slowly):
                 told.append((time.monotonic(), found))
     finally:
         limit.cancel()
-        process.kill()
-    assert process.wait() == 0, "".join(output)
+    assert process.wait(60) == 0, "".join(output)
     assert_told(told, begun, node)
     assert_healthy(lab, node)
     assert lab.run(node, "ls /run/pgops/progress-* 2>/dev/null || true") == "", "the file goes with the run"
