@@ -100,7 +100,9 @@ class Lab:
     def vip_holders(self):
         return [name for name in self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
 
-    def playbook(self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False, output=subprocess.PIPE):
+    def playbook(
+        self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False, output=subprocess.PIPE
+    ):
         """Run a playbook from the checkout as the README tells users to; returns the finished process.
 
         In the background its output may go elsewhere, such as to a terminal.
