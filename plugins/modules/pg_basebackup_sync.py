@@ -250,6 +250,9 @@ diverged:
     commits_past_fork:
       description: Transactions committed after the fork. Null when unknown.
       type: int
+    note:
+      description: Why something is unknown. Empty when nothing is.
+      type: str
 comparison:
   description:
     - Both sides next to each other as they were at the beginning. What was not needed, and so not read, is null.

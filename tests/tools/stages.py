@@ -158,7 +158,7 @@ def report(stages: list[Stage]) -> int:
 
 def scenario(name: str) -> Stage:
     """The stage of a scenario, given as NAME or SUITE:NAME."""
-    suite, _, scenario_name = name.rpartition(":")
+    suite, scenario_name = name.split(":") if ":" in name else ("", name)
     stage = "-".join(word for word in ("scenario", suite, scenario_name) if word)
     target = ["scenario", f"S={scenario_name}", f"STAGE={stage}"] + ([f"LAB_SUITE={suite}"] if suite else [])
     return Stage(stage, target, SCENARIO_LIMIT)

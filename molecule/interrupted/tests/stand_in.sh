@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Stands in the place of a tool on the node that is rebuilt: stops at the point that is armed until it is released, a
 # minute at most. It keeps the tool's name, words, output and status. "during": the tool is frozen in the middle.
 set -u

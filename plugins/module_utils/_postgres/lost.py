@@ -18,7 +18,6 @@ import re
 from .._errors import PgopsError
 from .._ports import Watch
 from . import connect, wal_tail
-from . import lsn as wal
 
 LIMIT = 60.0
 MOST = 50  # tables that are listed
@@ -101,9 +100,8 @@ def read(work, spans, segment_size):
     if not os.access(tool, os.X_OK):
         return None
     count, complete = Count(), True
-    for timeline, start, end in wal_tail.bounded(work.layout, spans, segment_size):
-        argv = [tool, "-p", os.path.join(work.data_directory, "pg_wal"), "-t", str(timeline), "-s", wal.render(start)]
-        argv += ["-e", wal.render(end)]
+    for span in wal_tail.bounded(work.layout, spans, segment_size):
+        argv = wal_tail.command(work.layout, span, segment_size)
         answer = work.runner.run(argv, user=work.user, timeout=LIMIT, watch=count)
         complete = complete and answer.rc is not None
     return count.result(complete)

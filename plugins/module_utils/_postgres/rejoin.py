@@ -266,6 +266,7 @@ def diverged(observed):
         "target_lsn": None if end is None else wal.render(end),
         "wal_bytes_past_fork": past,
         "commits_past_fork": observed.tail.commits,
+        "note": observed.tail.note,
     }
 
 

@@ -55,7 +55,7 @@ def _read_span(runner, layout, span, segment_size):
         return _before(layout, timeline, start, segment_size)
     if runner is None:
         return wal_records.read(os.path.join(layout.data_directory, "pg_wal"), (timeline, start, end), segment_size)
-    return parse(_dump(runner, layout, timeline, start, end), start, end)
+    return parse(_dump(runner, layout, (timeline, start, end), segment_size), start, end)
 
 
 def _end_of_files(layout, timeline, start, segment_size):
@@ -71,10 +71,20 @@ def _file(layout, timeline, position, segment_size):
     return os.path.join(layout.data_directory, "pg_wal", name)
 
 
-def _dump(runner, layout, timeline, start, end):
-    argv = [layout.tool("pg_waldump"), "-p", os.path.join(layout.data_directory, "pg_wal"), "-t", str(timeline)]
-    argv += ["-s", wal.render(start), "-e", wal.render(end), "-r", "Transaction", "--stats=record"]
+def _dump(runner, layout, span, segment_size):
+    argv = command(layout, span, segment_size, "-r", "Transaction", "--stats=record")
     return runner.run(argv, user=layout.postgres_user, timeout=LIMIT)
+
+
+def command(layout, span, segment_size, *options):
+    """Return the words of pg_waldump for a span.
+
+    The first file is named: else the size of a segment is read from any file, and one that was only prepared is empty.
+    """
+    timeline, start, end = span
+    argv = [layout.tool("pg_waldump"), "-p", os.path.join(layout.data_directory, "pg_wal")]
+    argv += ["-s", wal.render(start), "-e", wal.render(end), *options]
+    return [*argv, wal.wal_file_name(timeline, start, segment_size)]
 
 
 def parse(answer, start, end):
@@ -119,4 +129,4 @@ def oldest(names, segment_size):
     return min(starts) if starts else None
 
 
-__all__ = ("bounded", "oldest", "parse", "read")
+__all__ = ("bounded", "command", "oldest", "parse", "read")

@@ -52,7 +52,7 @@ def test_tables_with_what_was_done_to_them():
 
 def test_only_the_busiest_are_listed():
     line = "rmgr: Heap len: 1, desc: INSERT off 2, blkref #0: rel 1663/5/{} blk 0"
-    text = "\n".join(line.format(20000 + number) for number in range(60) for _ in range(number + 1))
+    text = "\n".join(line.format(20000 + number) for number in range(60) for again in range(number + 1))
     report = counted(text)
     assert len(report["tables"]) == lost.MOST
     assert report["tables"][0]["inserts"] == 60

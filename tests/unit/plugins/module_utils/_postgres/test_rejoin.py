@@ -355,6 +355,7 @@ def test_what_the_old_node_has_alone():
         "target_lsn": "0/3003000",
         "wal_bytes_past_fork": 0x2000,
         "commits_past_fork": 3,
+        "note": "",
     }
     assert rejoin.diverged(observed(stopped(), IDLE)) is None
     assert rejoin.diverged(observed(ABSENT, IDLE)) is None
