@@ -333,6 +333,13 @@ salvages_removed:
   returned: success
   type: list
   elements: str
+removing:
+  description: >-
+    Directories of the old tree that a process of its own on the host goes on to remove (only when they are large). It
+    holds the lock of the run until it is through.
+  returned: success
+  type: list
+  elements: str
 observed:
   description: >-
     Both sides as they were at the beginning, C(target) as M(pgops.pgpool.pg_cluster_info) tells it, C(primary), and

@@ -78,8 +78,6 @@ def attached(address: str) -> Callable:
         cursor.execute("SHOW POOL_NODES")
         names = [column[0] for column in cursor.description]
         nodes = [dict(zip(names, row)) for row in cursor.fetchall()]
-        return any(
-            node["hostname"] == address and node["status"] in UP and node["role"] == "standby" for node in nodes
-        )
+        return any(node["hostname"] == address and node["status"] in UP and node["role"] == "standby" for node in nodes)
 
     return ask

@@ -120,6 +120,7 @@ def result(plan, sync, view, target, worked, check_mode):
         "salvage": done.get("salvage"),
         "lost": done.get("lost"),
         "salvages_removed": done.get("salvages_removed") or [],
+        "removing": done.get("removing") or [],
         "comparison": plan.get("comparison"),
         "bytes_expected": plan.get("bytes_expected"),
         "replaces": (plan.get("plan") or {}).get("replaces") or [],
@@ -149,6 +150,8 @@ def _story(facts, check_mode):
         lines += _lost_lines(facts["salvage"] or {}, facts["lost"])
         if facts["salvages_removed"]:
             lines.append(f"older salvages removed (pgops_salvage_keep): {', '.join(facts['salvages_removed'])}")
+        if facts["removing"]:
+            lines.append(f"the host goes on to remove the old tree by itself: {', '.join(facts['removing'])}")
     if facts["pgpools_silent"]:
         lines.append(
             f"Not asked, because they did not answer: {', '.join(facts['pgpools_silent'])}. "

@@ -39,9 +39,16 @@ def hold(path, *, what, data_directory, timeout, clock):
             raise _busy(path, timeout, data_directory)
         _write(descriptor, dict(myself(), schema=SCHEMA, started=utc(), epoch=time.time(), what=what))
         yield descriptor
-        _write(descriptor, {})
+        if read_owner(path).get("pid") == os.getpid():
+            _write(descriptor, {})
     finally:
         os.close(descriptor)
+
+
+def hand_over(descriptor, pid, what):
+    """Say that another process holds the lock from now on (it has inherited the descriptor)."""
+    owner = {"pid": pid, "pid_start": _start_of(pid)}
+    _write(descriptor, dict(owner, schema=SCHEMA, started=utc(), epoch=time.time(), what=what))
 
 
 def wait_until_free(path, *, data_directory, timeout, clock):
@@ -174,6 +181,7 @@ __all__ = (
     "alive",
     "commands",
     "end_orphans",
+    "hand_over",
     "hold",
     "myself",
     "program",

@@ -25,6 +25,7 @@ class Outcome(t.NamedTuple):
     bytes_kept: int = 0
     lost: dict | None = None
     removed: tuple = ()  # older salvages beyond the number to keep
+    removing: tuple = ()  # directories that a process of its own goes on to remove
 
 
 def result(*, decision, first, last, evidence, after, outcome, changed, seconds, apart, work, bytes_expected):
@@ -48,6 +49,7 @@ def result(*, decision, first, last, evidence, after, outcome, changed, seconds,
         "salvage": _salvage(decision, last, apart, outcome, done=after is not None),
         "lost": outcome.lost,
         "salvages_removed": list(outcome.removed),
+        "removing": list(outcome.removing),
         "observed": before,
         "postgres": after or evidence,
         "executed_commands": work.commands,

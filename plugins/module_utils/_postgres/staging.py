@@ -256,12 +256,20 @@ def discard(disk):
                 remove(os.path.join(path, name))
 
 
+def cleared(disk):
+    """Return the directories to remove: what is parked, and what a killed run left of a copy."""
+    return [
+        path
+        for root, name in ((old_root, OLD), (new_root, NEW))
+        for path in (root(disk.real_path, disk.mount_point), *(os.path.join(part.path, name) for part in disk.parts))
+        if _marked(path) or _begun(path)
+    ]
+
+
 def clear(disk):
-    """Remove what is parked, and what a killed run left of a copy: the node is verified."""
-    for root, name in ((old_root, OLD), (new_root, NEW)):
-        for path in (root(disk.real_path, disk.mount_point), *(os.path.join(part.path, name) for part in disk.parts)):
-            if _marked(path) or _begun(path):
-                remove(path)
+    """Remove what is parked and left: the node is verified."""
+    for path in cleared(disk):
+        remove(path)
 
 
 def _begun(path):
@@ -283,11 +291,16 @@ def require_as_planned(disk, absent):
 
 
 def remove(path):
-    """Remove a file, a link or a directory of ours (the caller has made sure that it is one)."""
+    """Remove a file, a link or a directory of ours (the caller has made sure that it is one); our mark goes last."""
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
-    else:
-        shutil.rmtree(path)
+        return
+    for entry in sorted(os.scandir(path), key=lambda each: each.name == MARK):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+    os.rmdir(path)
 
 
 def give(path, user):
@@ -304,6 +317,7 @@ __all__ = (
     "NOT_OURS",
     "OLD",
     "clear",
+    "cleared",
     "data_of",
     "discard",
     "exchange",

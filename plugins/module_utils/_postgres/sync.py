@@ -15,6 +15,7 @@ from . import (
     delta,
     keep,
     ladder,
+    later,
     lock,
     lost,
     marks,
@@ -55,7 +56,7 @@ def run(work, *, check_mode):
         timeout=work.desired.lock_timeout,
         clock=work.clock,
     ) as descriptor:
-        return _Run(holding(work, descriptor), begun).go()
+        return _Run(holding(work, descriptor), begun, descriptor).go()
 
 
 def _another_was_at_work(work):
@@ -95,8 +96,8 @@ def _planned(work, observed, evidence, decision, begun):
 class _Run:
     """One real run, under the lock."""
 
-    def __init__(self, work, begun):
-        self.work, self.begun = work, begun
+    def __init__(self, work, begun, descriptor):
+        self.work, self.begun, self.descriptor = work, begun, descriptor
         self.failed = {}
         self.apart, self.lost = None, None
         self.touched = False
@@ -119,7 +120,6 @@ class _Run:
             self._leave_safe()
             raise self._of_the_system(exc) from exc
         with self.work.timed("clean_up"):
-            staging.clear(last.disk)
             keep.tidy(last.disk.salvage_parent, last.disk.real_path)
             removed = keep.prune(
                 last.disk.salvage_parent, last.disk.real_path, self.work.desired.salvage_keep, current=outcome.place
@@ -128,20 +128,35 @@ class _Run:
                 self.lost = lost.name_tables(self.work, self.lost)
                 if outcome.place:
                     keep.name_tables(outcome.place, self.lost)
-        self.work.marks.forget()
+            removing = self._clear(last.disk)
         return report.result(
             decision=decision,
             first=first,
             last=last,
             evidence=evidence,
             after=after,
-            outcome=outcome._replace(removed=tuple(removed), lost=self.lost),
+            outcome=outcome._replace(removed=tuple(removed), removing=removing, lost=self.lost),
             changed=True,
             seconds=self.work.clock.now() - self.begun,
             apart=self.apart,
             work=self.work,
             bytes_expected=decision.bytes_expected,
         )
+
+    def _clear(self, disk):
+        """Remove what the run left; returns the directories of which a process of its own goes on to rid the host."""
+        paths = tuple(staging.cleared(disk))
+        if paths and disk.data_bytes > later.SMALL:
+            what = f"the removal of {', '.join(paths)}"
+            with contextlib.suppress(OSError):  # no process to be had: then now, and by ourselves
+                later.detach(lambda: self._clear_now(disk), descriptor=self.descriptor, what=what)
+                return paths
+        self._clear_now(disk)
+        return ()
+
+    def _clear_now(self, disk):
+        staging.clear(disk)
+        self.work.marks.forget()
 
     def _of_the_system(self, exc):
         return PgopsError(

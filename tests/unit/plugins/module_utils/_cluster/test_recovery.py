@@ -172,11 +172,12 @@ def table(name, number=1, **deeds):
 def test_what_only_the_old_node_had_is_told_by_table():
     tables = [table("orders", inserts=2, deletes=1), table(None, 16400, updates=1), *[table("t", inserts=1)] * 6]
     lost = {"tables": tables, "tables_not_listed": 4, "first_commit": "10:01", "last_commit": "10:02"}
-    sync = dict(PLAN, lost=lost, salvages_removed=["/srv/older"])
+    sync = dict(PLAN, lost=lost, salvages_removed=["/srv/older"], removing=["/srv/main.pgops-old"])
     facts = result(PLAN, sync, broken(), "postgres-db2", True, False)
     story = "\n".join(facts["story"])
     assert "written there (10:01 to 10:02): appdb.orders (2 inserts, 1 delete), a table that only the" in story
     assert "(file 16400) (1 update)" in story
     assert "and 7 more tables" in story
     assert "older salvages removed (pgops_salvage_keep): /srv/older" in story
+    assert "goes on to remove the old tree by itself: /srv/main.pgops-old" in story
     assert facts["lost"] == lost

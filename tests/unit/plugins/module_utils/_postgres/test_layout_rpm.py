@@ -157,7 +157,7 @@ def test_delta(node):
 
 
 def test_start(node):
-    run = sync._Run(node.job, 0.0)
+    run = sync._Run(node.job, 0.0, None)
     seen = observed(stopped(), SERVER, None, disk.read(str(node.data), salvage_directory=None, primary=SERVER))
     run._start(seen, rejoin.plan(seen, node.job.desired))
     assert node.words("systemctl") == ["systemctl", "start", "--no-block", "postgresql-15"]

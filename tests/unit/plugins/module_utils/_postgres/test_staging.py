@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 
@@ -276,3 +277,25 @@ def test_files_that_came_meanwhile_are_not_overwritten(server):
     staging.require_as_planned(where, absent=False)
     with pytest.raises(PgopsError, match="is not empty"):
         staging.require_as_planned(where, absent=True)
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_an_old_tree_whose_removal_was_killed_anywhere_is_still_known_as_ours(tmp_path, monkeypatch, mounted):
+    server = Server(tmp_path, monkeypatch, mounted=mounted, parts=False)
+    server.stage()
+    staging.exchange(server.seen(), USER)
+    unlink, rmdir, count = os.unlink, os.rmdir, 0
+    for name, real in (("unlink", unlink), ("rmdir", rmdir)):
+
+        def once(path, *args, real=real, **options):
+            nonlocal count
+            count += 1
+            real(path, *args, **options)
+            raise Killed
+
+        monkeypatch.setattr(os, name, once)
+    while staging.cleared(server.seen()):
+        with contextlib.suppress(Killed):
+            staging.clear(server.seen())
+    assert count > 5
+    assert not [each for each in tmp_path.rglob("*pgops-old*")]

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import PgopsError, Refused, Unreachable
-from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, lock, sync
+from ansible_collections.pgops.pgpool.plugins.module_utils._postgres import inspect, later, lock, sync
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.facts import Tail
 from ansible_collections.pgops.pgpool.plugins.module_utils._postgres.work import MethodFailed
 
@@ -21,7 +21,7 @@ RUNNING = observed(old_primary(state="primary"), IDLE, LOST)
 DIVERGED = observed(old_primary(), IDLE, LOST)
 HALF = observed(stopped(interrupted="rewinding", kept_before="/kept"), IDLE)
 HEALTHY = observed(target())
-CLEANED = ("clear", ("prune", 0))
+CLEANED = (("prune", 0), "clear")
 AFTER = dict(inspect.blank(), role="standby", receiver={"status": "streaming"})
 
 
@@ -31,6 +31,7 @@ class Stage:
     def __init__(self, folder, monkeypatch):
         self.folder, self.patch, self.events = folder, monkeypatch, []
         self.sights, self.verdicts, self.broken, self.parked = [], [], {}, []
+        self.old, self.no_process = [], False
 
     def play(self, *sights, check_mode=False, verdicts=(), broken=None, **options):
         self.sights, self.verdicts, self.broken = list(sights), list(verdicts), broken or {}
@@ -47,6 +48,8 @@ class Stage:
             (sync.delta, "run", lambda *_a: self.method("delta")),
             (sync.basebackup, "run", lambda *_a: self.method("basebackup")),
             (sync.staging, "unpark", lambda _d: bool(self.parked and self.parked.pop())),
+            (sync.staging, "cleared", lambda _d: list(self.old)),
+            (sync.later, "detach", self.detach),
             (sync.staging, "clear", lambda _d: self.events.append("clear")),
             (sync.lost, "read", lambda *_a: self.events.append("lost") or {"commits": 3, "tables": []}),
             (sync.lost, "name_tables", lambda _w, report: dict(report, named=True)),
@@ -65,6 +68,12 @@ class Stage:
         if isinstance(sight, Exception):
             raise sight
         return sight, inspect.blank()
+
+    def detach(self, task, *, descriptor, what):
+        if self.no_process:
+            raise OSError("no process")
+        self.events.append(("detached", what))
+        self.detached = task
 
     def method(self, name):
         self.events.append(name)
@@ -273,6 +282,33 @@ def test_what_is_left_of_the_old_directory_goes_only_after_the_proof(stage):
     assert stage.events.count("clear") == 1
 
 
+BIG = DIVERGED._replace(disk=DIVERGED.disk._replace(data_bytes=later.SMALL + 1))
+
+
+def test_a_large_old_tree_is_removed_by_a_process_of_its_own_and_the_journal_stays_until_then(stage):
+    stage.old = ["/data/main.pgops-old"]
+    stage.folder.joinpath("main").mkdir()
+    marks = work(stage.folder).marks
+    marks.note("ready")
+    result = stage.play(BIG)
+    assert result["removing"] == ["/data/main.pgops-old"]
+    assert ("detached", "the removal of /data/main.pgops-old") in stage.events
+    assert "clear" not in stage.events
+    assert marks.journal() != {}
+    stage.detached()
+    assert stage.events[-1] == "clear"
+    assert marks.journal() == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "old", "no_process"), [(DIVERGED, ["/old"], False), (BIG, [], False), (BIG, ["/old"], True)]
+)
+def test_a_small_tree_or_none_is_removed_before_the_run_ends(stage, seen, old, no_process):
+    stage.old, stage.no_process = old, no_process
+    result = stage.play(seen)
+    assert (result["removing"], stage.events.count("clear")) == ([], 1)
+
+
 def test_older_salvages_go_beyond_the_number_to_keep(stage):
     result = stage.play(DIVERGED, salvage_keep=2)
     assert ("prune", 2) in stage.events
@@ -300,7 +336,7 @@ def test_every_result_is_complete(stage):
     keys = {
         "changed", "method", "reasons", "plan", "bytes_moved", "bytes_expected", "seconds", "timings", "fork_lsn",
         "diverged", "comparison", "salvage", "observed", "postgres", "executed_commands", "diff",
-        "salvages_removed", "lost",
+        "salvages_removed", "removing", "lost",
     }  # fmt: skip
     assert set(stage.play(HEALTHY)) == keys
     assert set(stage.play(DIVERGED)) == keys
