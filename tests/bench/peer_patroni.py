@@ -89,7 +89,7 @@ def cycle(pair, old: str, new: str) -> tuple[float, int]:
     pair.open_way(old)
     pair.write_after_fork(new)
     began = pair.run(old, "date '+%F %T'").strip()
-    rewound = f"journalctl -u {UNIT} --since '{began}' | grep -q 'pg_rewind exit code=0'"
+    rewound = f"journalctl -u {UNIT} --since '{began}' | grep 'pg_rewind exit code=0' >/dev/null"
     return pair.rejoin(old, new, start_command(), rewound)
 
 

@@ -15,7 +15,7 @@ from .overrides import here
 from .work import MethodFailed
 
 INTERVAL = 0.25
-APART = 1.0
+APART = 0.5
 START_GRACE = 3.0
 # What the log says when another method would end the same way: the configuration is broken, not the data.
 HOPELESS = (
@@ -45,8 +45,9 @@ def look(work):
 
 
 def wait(work):
-    """Wait until it streams, twice with a second between; returns the evidence of the second look.
+    """Wait until it streams, twice with half a second between; returns the evidence of the second look.
 
+    (The playbook looks once more, some seconds later.)
     ``start_timeout`` counts from the last progress in WAL: a node that still catches up is not given up.
     """
     begun = moved = work.clock.now()

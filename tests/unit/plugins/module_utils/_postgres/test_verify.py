@@ -41,11 +41,11 @@ def node(tmp_path, monkeypatch):
     return play
 
 
-def test_it_looks_twice_with_a_second_between(node):
+def test_it_looks_twice_with_half_a_second_between(node):
     job = node(GOOD)
     verify.wait(job)
     assert job.timings["looks"] == 2
-    assert job.clock.time == 1001.0
+    assert job.clock.time == 1000.5
 
 
 def test_a_sight_that_does_not_last_does_not_count(node):
