@@ -54,6 +54,15 @@ class Lab:
             capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
+    def run_inside(self, name, command, check=True, timeout=60):
+        """Run a shell command as root through the container engine: also on a host that has no network."""
+        result = subprocess.run(
+            ["docker", "exec", f"{self.project}-{name}", "bash", "-c", command],
+            capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert not check or result.returncode == 0, f"{name}: {command}: {result.stdout}{result.stderr}"
+        return result.stdout
+
     def fault(self, *words, timeout=120):
         """lab.py kill|start|restart|pause|unpause|cut|heal HOST."""
         script = CHECKOUT / "molecule" / "shared" / "lab.py"

@@ -25,6 +25,7 @@ class Writer:
         self.interval = interval
         self.limit = limit
         self.acknowledged = {}  # n -> seconds of the monotonic clock at which COMMIT returned
+        self.servers = {}  # n -> the address of the server that took it
         self.errors = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_on, daemon=True)
@@ -33,7 +34,7 @@ class Writer:
         connection = psycopg2.connect(**self.options)
         connection.autocommit = True
         with connection.cursor() as cursor:
-            columns = "n bigint PRIMARY KEY, at timestamptz DEFAULT now()"
+            columns = "n bigint PRIMARY KEY, at timestamptz DEFAULT now(), server inet DEFAULT inet_server_addr()"
             cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
         connection.close()
 
@@ -58,9 +59,11 @@ class Writer:
         try:
             connection = psycopg2.connect(**self.options)
             with connection.cursor() as cursor:
-                cursor.execute(f"INSERT INTO {self.table} (n) VALUES (%s)", (number,))
+                cursor.execute(f"INSERT INTO {self.table} (n) VALUES (%s) RETURNING host(server)", (number,))
+                server = cursor.fetchone()[0]
             connection.commit()
             self.acknowledged[number] = time.monotonic()
+            self.servers[number] = server
         except psycopg2.Error:
             self.errors += 1
         finally:
@@ -75,6 +78,16 @@ class Writer:
         times = sorted(self.acknowledged.values())
         gaps = [(after - before) for before, after in zip(times, times[1:]) if after > since]
         return max(gaps) if gaps else None
+
+    def served_by(self):
+        """The servers that took the rows, in the order of their acknowledgement, each turn once."""
+        order = sorted(dict(self.acknowledged).items(), key=lambda item: item[1])
+        turns = []
+        for number, _at in order:
+            server = self.servers.get(number)
+            if server and (not turns or turns[-1] != server):
+                turns.append(server)
+        return turns
 
     def acknowledged_after(self, moment):
         return sum(at > moment for at in list(self.acknowledged.values()))

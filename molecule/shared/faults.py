@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break a lab in one of the ways that servers break, under load, and say what a client saw.
+
+    LAB_PROJECT=pgops faults.py list
+    LAB_PROJECT=pgops faults.py NAME [NAME ...]      one after the other; the cluster is healed in between
+
+Any lab that deploy_cluster.yml has built will do. Prints a report for each fault and leaves .lab/faults.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from primaries import Primaries
+from proof import CHECKOUT, Lab, eventually
+from writer import Writer, missing_rows
+
+POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
+UNIT = "systemctl {} 'postgresql@*-main'"
+LOAD_ROWS = 40  # acknowledged before the fault, and after it before the outage counts as over
+SERVICE_LIMIT = 60.0
+WHOLE = 8.0  # seconds to look on after the network is whole; by then there is one writable primary
+
+
+class Fault(t.NamedTuple):
+    """One way to break: ``do`` and ``undo`` take (lab, primary, standby)."""
+
+    what: str
+    do: t.Callable
+    undo: t.Callable | None = None
+    fails_over: bool = True
+
+
+def _on_primary(command, **more):
+    return lambda lab, primary, _standby: lab.run(primary, command, **more)
+
+
+def _lab(word, *options, on_standby=False):
+    return lambda lab, primary, standby: lab.fault(word, *options, standby if on_standby else primary)
+
+
+def _routes(word):
+    """Towards the pgpools only: the way back is a black hole."""
+
+    def act(lab, primary, _standby):
+        for name in lab.pgpools:
+            lab.run_inside(primary, f"ip route {word} blackhole {lab.address(name)}/32")
+
+    return act
+
+
+def _kill_backend(lab, primary, _standby):
+    """kill -9 of one client's backend: the postmaster ends all others and recovers from the crash."""
+    # A session of its own, so that there is one to kill.
+    session = lab.connect(lab.vip)
+    with session.cursor() as cursor:
+        cursor.execute("/*NO LOAD BALANCE*/ SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    lab.run(primary, f"kill -9 {int(pid)}")
+
+
+def _kill_pgpool_child(lab, _primary, _standby):
+    holder = lab.vip_holders()[0]
+    lab.run(holder, "kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)")
+
+
+def _restart_both(lab, primary, standby):
+    for name in (primary, standby):
+        lab.run(name, "systemctl --no-block restart 'postgresql@*-main'")
+
+
+FAULTS = {
+    "postmaster_killed": Fault("SIGKILL of the primary's postmaster", _on_primary(f"kill -9 {POSTMASTER}")),
+    "service_stopped": Fault("systemctl stop of PostgreSQL on the primary", _on_primary(UNIT.format("stop"))),
+    "host_killed": Fault("the primary's host loses power", _lab("kill"), _lab("start")),
+    "host_frozen": Fault("the primary's host freezes, and thaws later", _lab("pause"), _lab("unpause")),
+    "primary_cut_off": Fault("the primary's network cable is pulled", _lab("cut"), _lab("heal")),
+    "primary_cut_off_link_up": Fault(
+        "no packet passes to the primary, its link stays up", _lab("cut", "--link-up"), _lab("heal")
+    ),
+    "primary_cut_from_pgpools": Fault("the pgpools cannot reach the primary", _routes("add"), _routes("del")),
+    "standby_killed": Fault(
+        "the standby's host loses power", _lab("kill", on_standby=True), _lab("start", on_standby=True), False
+    ),
+    "standby_frozen": Fault(
+        "the standby's host freezes", _lab("pause", on_standby=True), _lab("unpause", on_standby=True), False
+    ),
+    "backend_crashed": Fault("SIGKILL of one backend", _kill_backend, None, False),
+    "pgpool_child_killed": Fault("SIGKILL of one child of pgpool", _kill_pgpool_child, None, False),
+    "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),
+}
+
+
+class Drill:
+    """One fault on one lab."""
+
+    def __init__(self, lab, name, say=print):
+        self.lab, self.name, self.fault, self.say = lab, name, FAULTS[name], say
+        self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
+        self.standby = next(host for host in lab.databases if host != self.primary)
+        password = lab.secrets["pgops_app_password"]
+        options = {"host": lab.vip, "user": "someuser", "password": password, "dbname": "appdb"}
+        self.writer = Writer(options, table="drill_rows", interval=0.02)
+        self.report = {"schema": 1, "fault": name, "what": self.fault.what, "old_primary": self.primary}
+
+    def run(self):
+        """Break it, see what happens, make the network whole, heal; returns the report."""
+        self.writer.create_table()
+        with Primaries(self.lab) as primaries:
+            self.writer.start()
+            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=SERVICE_LIMIT)
+            at = self._break()
+            try:
+                self._wait_for_service(at)
+            finally:
+                if self.fault.undo is not None:
+                    self.fault.undo(self.lab, self.primary, self.standby)
+            whole = time.time()
+            primaries.resume()
+            self._watch_on(primaries, whole)
+            self.writer.stop()
+        self._tell(primaries, at, whole)
+        self._heal()
+        self._count_lost()
+        return self.report
+
+    def _break(self):
+        at = time.monotonic()
+        self.fault.do(self.lab, self.primary, self.standby)
+        self.say(f"{self.name}: {self.fault.what} ({self.primary} is the primary)")
+        return at
+
+    def _wait_for_service(self, at):
+        """Rows are acknowledged again; where a failover is due, by another server than before."""
+        old = self.lab.address(self.primary)
+
+        def served():
+            if self.writer.acknowledged_after(at + 1) <= LOAD_ROWS:
+                return False
+            return not self.fault.fails_over or self.writer.served_by()[-1] != old or self._back_without_failover()
+
+        eventually(served, timeout=SERVICE_LIMIT, interval=0.1)
+
+    def _back_without_failover(self):
+        """Both servers were restarted: whichever serves."""
+        return self.name == "both_restarted"
+
+    def _watch_on(self, primaries, whole):
+        """A server that comes back as a second primary needs some seconds for it, so look on for that long."""
+        eventually(lambda: time.time() > whole + WHOLE, timeout=WHOLE + 5)
+        eventually(lambda: len(primaries.now()) == 1, timeout=WHOLE, interval=0.2)
+
+    def _tell(self, primaries, at, whole):
+        gap = self.writer.gap(at)
+        turns = self.writer.served_by()
+        self.report.update(
+            new_primary=next(host for host in self.lab.databases if not self._in_recovery(host)),
+            outage_s=None if gap is None else round(gap, 2),
+            acknowledged=len(self.writer.acknowledged),
+            served_by=turns,
+            two_primaries_s=round(primaries.together(), 2),
+            two_primaries_when_whole_s=round(primaries.together(since=whole), 2),
+        )
+
+    def _in_recovery(self, host):
+        try:
+            return self.lab.in_recovery(host)
+        except Exception:  # noqa: BLE001  (a server that is down is none)
+            return True
+
+    def _heal(self):
+        """Whatever the fault left: one command for each database host that is not the primary."""
+        primary = self.report["new_primary"]
+        for host in self.lab.databases:
+            if host != primary:
+                begun = time.monotonic()
+                self.lab.playbook("recover_standby.yml", "-l", host)
+                self.report["recover_s"] = round(time.monotonic() - begun, 1)
+        self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
+
+    def _count_lost(self):
+        """Asked of the survivor directly: through Pgpool a SELECT may come from a standby that lags."""
+        connection = self.lab.connect(self.lab.address(self.report["new_primary"]))
+        with connection.cursor() as cursor:
+            lost = missing_rows(cursor, self.writer)
+            cursor.execute(f"DROP TABLE {self.writer.table}")
+        connection.close()
+        self.report.update(lost=len(lost), lost_rows=lost[:20])
+
+
+def main(names):
+    """The command line."""
+    if not names or names == ["list"] or not set(names) <= set(FAULTS):
+        for name, fault in FAULTS.items():
+            print(f"{name:26} {fault.what}")
+        return 0 if names == ["list"] else 2
+    lab, reports = Lab(), []
+    for name in names:
+        reports.append(Drill(lab, name).run())
+        for key, value in reports[-1].items():
+            print(f"  {key:28} {value}")
+    (CHECKOUT / ".lab" / "faults.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

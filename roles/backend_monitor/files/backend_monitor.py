@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wakes Pgpool-II's health check the moment a PostgreSQL server ends, refuses or falls silent. It decides nothing.
+
+Pgpool-II looks at each server once in a period and waits between a failed look and the next one. Both are sleeps, and a
+SIGHUP ends a sleep: the health check then looks at once, by its own rules, and all pgpools agree by theirs.
+So the waits can be long enough for a server that recovers from the crash of a backend, and still cost nothing when a
+server is gone.
+
+A server is asked whether it would talk TLS: one byte, before any login, that every PostgreSQL answers, also while it
+recovers. The connection stays open until the next question, because its end tells of the server's end.
+
+Where a server accepts connections and says nothing for ``frozen_after`` seconds, this host's connections to it are
+destroyed: some versions of Pgpool-II read on without any limit otherwise.
+
+    backend_monitor.py            run (a service: pgops-backend-monitor)
+    backend_monitor.py --once     ask every server once, print what it answers as JSON; wakes nobody
+
+(Installed by the role pgops.pgpool.backend_monitor, which puts the first line with the interpreter in front.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import struct
+import sys
+import time
+import typing as t
+
+SCHEMA = 1
+CONFIG = "/etc/pgops/backend_monitor.json"
+ANSWERS, REFUSES, SILENT = "answers", "refuses", "silent"
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+MOST_WAKING = 10.0  # seconds: by then pgpool has decided, or other rules than its sleep keep it from it
+
+
+# ---- What to do: a pure function of what was seen --------------------------------------------------------------------
+
+
+class Seen(t.NamedTuple):
+    """One server as it was seen. Times are seconds of a monotonic clock; ``None``: never."""
+
+    verdict: str
+    answered_at: float | None = None
+    cut_at: float | None = None
+
+
+class Deed(t.NamedTuple):
+    """What to do now."""
+
+    wake: bool
+    cut: bool
+
+
+def decide(seen, *, now, frozen_after, cut_every):
+    """Wake the health check of a server that answered before and does not now; cut off one that hangs."""
+    if seen.verdict == ANSWERS or seen.answered_at is None or now - seen.answered_at > MOST_WAKING:
+        return Deed(wake=False, cut=False)
+    hangs = seen.verdict == SILENT and now - seen.answered_at >= frozen_after
+    return Deed(wake=True, cut=hangs and (seen.cut_at is None or now - seen.cut_at >= cut_every))
+
+
+# ---- Asking a server -------------------------------------------------------------------------------------------------
+
+
+async def ask(address, port, *, limit):
+    """Return ``(verdict, reader, writer)``; the connection is open only if the server answered."""
+    writer = None
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), limit)
+        writer.write(SSL_REQUEST)
+        if await asyncio.wait_for(reader.read(1), limit):
+            return ANSWERS, reader, writer
+        verdict = REFUSES  # it was ending: accepted, and closed without a word
+    except ConnectionError:
+        verdict = REFUSES
+    except (OSError, asyncio.TimeoutError):  # no route, no answer in time
+        verdict = SILENT
+    close(writer)
+    return verdict, None, None
+
+
+async def until_closed(reader, *, limit):
+    """Return when the server closes the connection, at the latest after ``limit`` seconds."""
+    with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+        await asyncio.wait_for(reader.read(1), limit)
+
+
+def close(writer):
+    """Close without waiting for anything."""
+    if writer is not None:
+        writer.transport.abort()
+
+
+# ---- Waking pgpool ---------------------------------------------------------------------------------------------------
+
+
+def health_checks(pid_file, *, proc="/proc"):
+    """Return ``{backend id: process id}`` of the health checks of the running pgpool."""
+    try:
+        with open(pid_file, encoding="ascii") as stream:
+            parent = int(stream.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return {}
+    found = {}
+    for name in os.listdir(proc):
+        if name.isdigit():
+            backend = _checked_backend(os.path.join(proc, name), parent)
+            if backend is not None:
+                found[backend] = int(name)
+    return found
+
+
+def _checked_backend(folder, parent):
+    try:
+        with open(os.path.join(folder, "cmdline"), encoding="utf-8", errors="replace") as stream:
+            title = stream.read().rstrip("\0 ")
+        head, _paren, number = title.rstrip(")").rpartition("(")
+        if head != "pgpool: health check process" or not number.isdigit():
+            return None
+        with open(os.path.join(folder, "stat"), encoding="utf-8", errors="replace") as stream:
+            return int(number) if int(stream.read().rpartition(")")[2].split()[1]) == parent else None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def wake(pid_file, backend):
+    """End the sleep of a health check; tell whether there was one."""
+    pid = health_checks(pid_file).get(backend)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGHUP)
+    return True
+
+
+async def cut(command):
+    """Destroy this host's connections to a server."""
+    quiet = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL}
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL, **quiet)
+    try:
+        await asyncio.wait_for(process.wait(), 3)
+    except asyncio.TimeoutError:
+        process.kill()
+
+
+# ---- Running ---------------------------------------------------------------------------------------------------------
+
+
+def say(text, *, level=6):
+    """One line for the journal (with its priority) or the terminal."""
+    prefix = f"<{level}>" if "JOURNAL_STREAM" in os.environ else ""
+    print(f"{prefix}pgops-backend-monitor: {text}", flush=True)
+
+
+def tell(backend, before, seen, now):
+    """Say what has changed."""
+    who = f"backend {backend['id']} ({backend['address']}:{backend['port']})"
+    if seen.verdict == ANSWERS:
+        say(f"{who} answers" + ("" if before.answered_at is None else " again"), level=6)
+    elif before.answered_at is None:
+        say(f"{who} {seen.verdict}; it has not answered since this service started", level=5)
+    else:
+        ago = now - before.answered_at
+        words = "refuses connections" if seen.verdict == REFUSES else "does not answer"
+        say(f"{who} {words}, it last answered {ago:.1f} s ago: pgpool's health check is woken", level=4)
+
+
+async def watch(config, backend):
+    """Watch one server for ever."""
+    seen = Seen("")
+    while True:
+        verdict, reader, writer = await ask(backend["address"], backend["port"], limit=config["limit"])
+        now = time.monotonic()
+        before, seen = seen, seen._replace(verdict=verdict)
+        if verdict == ANSWERS:
+            seen = seen._replace(answered_at=now, cut_at=None)
+        if verdict != before.verdict:
+            tell(backend, before, seen, now)
+        if verdict == ANSWERS:
+            await until_closed(reader, limit=config["period"])
+            close(writer)
+            continue
+        deed = decide(seen, now=now, frozen_after=config["frozen_after"], cut_every=config["wake_every"])
+        if deed.cut:
+            await cut(backend["cut"])
+            seen = seen._replace(cut_at=now)
+        if deed.wake:
+            wake(config["pid_file"], backend["id"])
+        await asyncio.sleep(config["wake_every"] if deed.wake else config["period"])
+
+
+async def once(config):
+    """Return what each server answers now."""
+    asked = [ask(one["address"], one["port"], limit=config["limit"]) for one in config["backends"]]
+    answers = await asyncio.gather(*asked)
+    for _verdict, _reader, writer in answers:
+        close(writer)
+    found = health_checks(config["pid_file"])
+    return [
+        dict({key: one[key] for key in ("id", "address", "port")}, verdict=verdict, health_check=found.get(one["id"]))
+        for one, (verdict, _reader, _writer) in zip(config["backends"], answers)
+    ]
+
+
+async def run(config):
+    """Watch all servers until told to end."""
+    watching = [asyncio.ensure_future(watch(config, backend)) for backend in config["backends"]]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: [task.cancel() for task in watching])
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*watching)
+
+
+def load(path):
+    """Read the settings, which the role writes."""
+    with open(path, encoding="utf-8") as stream:
+        config = json.load(stream)
+    if config.get("schema") != SCHEMA:
+        raise ValueError(f"schema {config.get('schema')!r} is not {SCHEMA}")
+    return config
+
+
+def main(words=None):
+    """Run, or look once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default=CONFIG)
+    parser.add_argument("--once", action="store_true")
+    options = parser.parse_args(words)
+    try:
+        config = load(options.config)
+    except (OSError, ValueError) as exc:
+        say(f"cannot read {options.config}: {exc}. Next: ansible-playbook deploy_cluster.yml writes it anew", level=3)
+        return 1
+    if options.once:
+        print(json.dumps({"schema": SCHEMA, "backends": asyncio.run(once(config))}, indent=2))
+    else:
+        asyncio.run(run(config))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

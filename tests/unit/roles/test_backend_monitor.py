@@ -1,0 +1,291 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The script of the role, imported by its path: the decision, the questions to real sockets, and whom it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "roles" / "backend_monitor" / "files" / "backend_monitor.py"
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("pgops_backend_monitor", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+monitor = load_script()
+LOCAL = "127.0.0.1"
+
+
+# ---- The decision ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "silent_for", "cut_ago", "wake", "cut"),
+    [
+        ("answers", 0.0, None, False, False),
+        ("refuses", 0.2, None, True, False),
+        ("silent", 0.6, None, True, False),
+        ("silent", 3.4, None, True, False),
+        ("silent", 3.5, None, True, True),
+        ("silent", 3.6, 0.1, True, False),
+        ("silent", 3.8, 0.3, True, True),
+        ("refuses", 5.0, None, True, False),
+        ("silent", 10.1, 5.0, False, False),
+        ("refuses", 10.1, None, False, False),
+        ("silent", None, None, False, False),
+        ("refuses", None, None, False, False),
+    ],
+)
+def test_the_decision(verdict, silent_for, cut_ago, wake, cut):
+    now = 1000.0
+    seen = monitor.Seen(
+        verdict, None if silent_for is None else now - silent_for, None if cut_ago is None else now - cut_ago
+    )
+    assert monitor.decide(seen, now=now, frozen_after=3.5, cut_every=0.15) == (wake, cut)
+
+
+# ---- The question ----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def server(kind):
+    """A port that answers as PostgreSQL, hangs, ends without a word, or refuses."""
+    listener = socket.socket()
+    listener.bind((LOCAL, 0))
+    port = listener.getsockname()[1]
+    if kind == "refuses":
+        listener.close()
+        yield port, None
+        return
+    listener.listen(5)
+    if kind == "hangs":
+        yield port, None
+        listener.close()
+        return
+    yield port, listener
+    listener.close()
+
+
+def test_a_server_answers_and_its_end_is_seen_at_once():
+    async def play(port, listener):
+        task = asyncio.ensure_future(monitor.ask(LOCAL, port, limit=5))
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        accepted, _address = await loop.sock_accept(listener)
+        question = await loop.sock_recv(accepted, 8)
+        await loop.sock_sendall(accepted, b"N")
+        verdict, reader, writer = await task
+        loop.call_later(0.05, accepted.close)
+        begun = time.monotonic()
+        await monitor.until_closed(reader, limit=30)
+        took = time.monotonic() - begun
+        monitor.close(writer)
+        return question, verdict, took
+
+    with server("answers") as (port, listener):
+        question, verdict, took = asyncio.run(play(port, listener))
+    assert (question, verdict) == (bytes.fromhex("0000000804d2162f"), "answers")
+    assert took < 20
+
+
+def test_an_open_connection_is_looked_at_for_one_period_only():
+    async def play():
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        await monitor.until_closed(reader, limit=0.05)
+        monitor.close(writer)
+        theirs.close()
+        return True
+
+    assert asyncio.run(play())
+
+
+def test_a_server_that_ends_while_it_is_asked_refuses():
+    async def play(port, listener):
+        task = asyncio.ensure_future(monitor.ask(LOCAL, port, limit=5))
+        listener.setblocking(False)
+        accepted, _address = await asyncio.get_running_loop().sock_accept(listener)
+        accepted.close()
+        return await task
+
+    with server("answers") as (port, listener):
+        assert asyncio.run(play(port, listener)) == ("refuses", None, None)
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("refuses", "refuses"), ("hangs", "silent")])
+def test_a_server_that_does_not_answer(kind, verdict):
+    with server(kind) as (port, _listener):
+        assert asyncio.run(monitor.ask(LOCAL, port, limit=0.2)) == (verdict, None, None)
+
+
+# ---- Whom it wakes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proc(tmp_path):
+    """Processes as /proc shows them; pgpool is number 100."""
+    pid_file = tmp_path / "pgpool.pid"
+    pid_file.write_text("100\n")
+    folder = tmp_path / "proc"
+
+    def add(pid, title, parent):
+        place = folder / str(pid)
+        place.mkdir(parents=True)
+        place.joinpath("cmdline").write_bytes(title.encode() + b"\0\0\0")
+        place.joinpath("stat").write_text(f"{pid} (pgpool (x) y) S {parent} 1 1 0")
+
+    folder.mkdir()
+    return str(pid_file), str(folder), add
+
+
+def test_the_health_checks_of_our_pgpool_are_found_and_nobody_else(proc):
+    pid_file, folder, add = proc
+    add(101, "pgpool: health check process(0)", 100)
+    add(102, "pgpool: health check process(1)", 100)
+    add(103, "pgpool: worker process", 100)
+    add(104, "vi pgpool: health check process(0)", 100)
+    add(105, "pgpool: health check process(2)", 1)  # of another pgpool
+    add(106, "pgpool: health check process(x)", 100)
+    pathlib.Path(folder, "self").mkdir()
+    assert monitor.health_checks(pid_file, proc=folder) == {0: 101, 1: 102}
+
+
+def test_without_a_pgpool_nobody_is_found(tmp_path):
+    assert monitor.health_checks(str(tmp_path / "none")) == {}
+    tmp_path.joinpath("empty").touch()
+    assert monitor.health_checks(str(tmp_path / "empty")) == {}
+
+
+def test_a_health_check_gets_a_sighup(monkeypatch):
+    signals = []
+    monkeypatch.setattr(monitor, "health_checks", lambda _file: {1: 4711})
+    monkeypatch.setattr(monitor.os, "kill", lambda *words: signals.append(words))
+    assert monitor.wake("/pid", 1) is True
+    assert monitor.wake("/pid", 0) is False
+    assert signals == [(4711, signal.SIGHUP)]
+
+
+def test_a_command_that_hangs_is_ended(monkeypatch):
+    wait_for = asyncio.wait_for
+    monkeypatch.setattr(monitor.asyncio, "wait_for", lambda what, _limit: wait_for(what, 0.1))
+    begun = time.monotonic()
+    asyncio.run(monitor.cut([sys.executable, "-c", "import time; time.sleep(60)"]))
+    assert time.monotonic() - begun < 30
+
+
+# ---- Running ---------------------------------------------------------------------------------------------------------
+
+
+class Story:
+    """What a server answers one after the other, by a clock of its own; what was done about it."""
+
+    def __init__(self, monkeypatch, *answers):
+        self.answers, self.now, self.done = list(answers), 1000.0, []
+        monkeypatch.setattr(monitor, "ask", self.ask)
+        monkeypatch.setattr(monitor, "until_closed", self.wait)
+        monkeypatch.setattr(monitor, "wake", lambda _file, backend: self.done.append(("wake", backend)))
+        monkeypatch.setattr(monitor, "cut", self.cut)
+        monkeypatch.setattr(monitor.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(monitor.asyncio, "sleep", self.sleep)
+
+    async def ask(self, _address, _port, *, limit):
+        if not self.answers:
+            raise asyncio.CancelledError
+        verdict = self.answers.pop(0)
+        self.now += limit if verdict == "silent" else 0.0
+        return verdict, None, None
+
+    async def wait(self, _reader, *, limit):
+        self.done.append("wait")
+        self.now += limit
+
+    async def sleep(self, seconds):
+        self.now += seconds
+
+    async def cut(self, command):
+        self.done.append(tuple(command))
+
+    def play(self):
+        backend = {"id": 1, "address": "db2", "port": 5432, "cut": ["cut"]}
+        config = {"limit": 0.5, "period": 0.5, "wake_every": 0.15, "frozen_after": 1.5, "pid_file": "/pid"}
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(monitor.watch(config, backend))
+        return self.done
+
+
+def test_a_dead_server_wakes_the_health_check_until_it_answers_again(monkeypatch, capsys):
+    story = Story(monkeypatch, "answers", "refuses", "refuses", "answers")
+    assert story.play() == ["wait", ("wake", 1), ("wake", 1), "wait"]
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2].partition(":5432) ")[2][:12] for line in said] == [
+        "answers", "refuses conn", "answers agai",
+    ]  # fmt: skip
+
+
+def test_a_hanging_server_is_cut_off(monkeypatch):
+    story = Story(monkeypatch, "answers", *["silent"] * 4)
+    assert story.play() == ["wait", ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1)]
+
+
+def test_a_server_that_never_answered_wakes_nobody(monkeypatch, capsys):
+    story = Story(monkeypatch, "refuses", "silent", "refuses")
+    assert story.play() == []
+    assert "has not answered since this service started" in capsys.readouterr().out
+
+
+def test_it_looks_once(tmp_path, capsys):
+    with server("hangs") as (port, _listener):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({
+            "schema": 1, "limit": 0.1, "pid_file": str(tmp_path / "none"),
+            "backends": [{"id": 0, "address": LOCAL, "port": port, "cut": []}],
+        }))  # fmt: skip
+        assert monitor.main(["--config", str(config), "--once"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {
+        "schema": 1,
+        "backends": [{"id": 0, "address": LOCAL, "port": port, "verdict": "silent", "health_check": None}],
+    }
+
+
+def test_it_ends_when_told(tmp_path):
+    with server("refuses") as (port, _listener):
+        config = {
+            "limit": 0.1, "period": 0.05, "wake_every": 0.05, "frozen_after": 1, "pid_file": str(tmp_path / "none"),
+            "backends": [{"id": 0, "address": LOCAL, "port": port, "cut": []}],
+        }  # fmt: skip
+
+        async def play():
+            asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGTERM)
+            await asyncio.wait_for(monitor.run(config), 20)
+            return True
+
+        assert asyncio.run(play())
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"schema": 2}'])
+def test_settings_that_cannot_be_read_are_told(tmp_path, capsys, content):
+    config = tmp_path / "config.json"
+    if content is not None:
+        config.write_text(content)
+    assert monitor.main(["--config", str(config)]) == 1
+    assert f"cannot read {config}" in capsys.readouterr().out
