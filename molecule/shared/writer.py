@@ -89,6 +89,11 @@ class Writer:
                 turns.append(server)
         return turns
 
+    def outage_begins(self):
+        """When the row before the longest silence was acknowledged."""
+        times = sorted(self.acknowledged.values())
+        return max(zip(times, times[1:]), key=lambda pair: pair[1] - pair[0])[0]
+
     def acknowledged_after(self, moment):
         return sum(at > moment for at in list(self.acknowledged.values()))
 

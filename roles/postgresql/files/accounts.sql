@@ -7,7 +7,7 @@ SELECT format('GRANT %I TO %I;', granted.rolname, member.rolname)
   FROM wanted JOIN pg_roles member ON member.rolname = wanted.replication, pg_roles granted
  WHERE granted.rolname IN ('pg_monitor', 'pg_checkpoint') AND NOT pg_has_role(member.oid, granted.oid, 'MEMBER')
 UNION ALL
--- what pg_rewind calls, and a backup whose start and end are told to the server (two names, two generations)
+-- what pg_rewind calls, a backup whose start and end are told to the server (two names, two generations), a promotion
 SELECT format('GRANT EXECUTE ON FUNCTION pg_catalog.%s TO %I;', callee.oid::regprocedure, member.rolname)
   FROM wanted JOIN pg_roles member ON member.rolname = wanted.replication, pg_proc callee
  WHERE callee.pronamespace = 'pg_catalog'::regnamespace
@@ -15,7 +15,7 @@ SELECT format('GRANT EXECUTE ON FUNCTION pg_catalog.%s TO %I;', callee.oid::regp
          'pg_ls_dir(text,boolean,boolean)', 'pg_stat_file(text,boolean)',
          'pg_read_binary_file(text)', 'pg_read_binary_file(text,bigint,bigint,boolean)',
          'pg_backup_start(text,boolean)', 'pg_backup_stop(boolean)',
-         'pg_start_backup(text,boolean,boolean)', 'pg_stop_backup(boolean,boolean)')
+         'pg_start_backup(text,boolean,boolean)', 'pg_stop_backup(boolean,boolean)', 'pg_promote(boolean,integer)')
    AND NOT has_function_privilege(member.oid, callee.oid, 'EXECUTE')
 UNION ALL
 SELECT format('CREATE DATABASE %I OWNER %I ENCODING ''UTF8'' TEMPLATE template0;', database, app)

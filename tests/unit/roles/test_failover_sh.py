@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""failover.sh runs for real here; only ssh, sudo and sendmail are replaced, by scripts that note what they get."""
+"""failover.sh runs for real here; only psql, ssh, sudo and sendmail are replaced, by scripts that note what they get."""
 
 from __future__ import annotations
 
@@ -15,16 +15,40 @@ import pytest
 
 from .rendering import cluster, render
 
-# Answers for host H come from the files H.wal (position, or nothing for "does not answer") and H.promote.
+# SQL from here: the answers of host H are in H.sql_wal and H.sql_promote; without them it does not answer.
+FAKE_PSQL = r"""#!/bin/bash
+while getopts XAtqwv:h:p:U:d:c: option; do
+  case $option in h) host=$OPTARG;; c) statements+="$OPTARG; ";; esac
+done
+printf '%s|%s|%s\n' "$host" "$PGCONNECT_TIMEOUT" "$statements" >>"$FAKES/psql.log"
+case $statements in
+  *pg_promote*) file=sql_promote;;
+  *slot*) exit 0;;
+  *) file=sql_wal;;
+esac
+[ -e "$FAKES/$host.$file" ] || { echo "no way to $host" >&2; exit 2; }
+cat "$FAKES/$host.$file"
+"""
+# Answers by SSH come from the files H.wal (position, or nothing for "does not answer") and H.promote; of the scripts that
+# run there, from H.ahead and H.tail.
 FAKE_SSH = r"""#!/bin/bash
 command=${*: -1}
 for word; do case $word in postgres@*) host=${word#postgres@};; esac; done
 printf '%s|%s\n' "$host" "$*" >>"$FAKES/ssh.log"
+case $* in
+  *"bash -s"*)
+    case $(cat) in *"wal_ahead POSITION"*) cat "$FAKES/$host.ahead" 2>/dev/null; exit;; *) cat "$FAKES/$host.tail"; exit;; esac;;
+esac
 case $command in
   *pg_promote*|*pg_ctl*) [ -e "$FAKES/$host.promote" ] || exit 255; cat "$FAKES/$host.promote";;
   *pg_last_wal*) [ -e "$FAKES/$host.wal" ] || { echo "no route to $host" >&2; exit 255; }; cat "$FAKES/$host.wal";;
   *systemctl*) [ -e "$FAKES/$host.slow" ] && sleep 3; [ -e "$FAKES/$host.fence" ];;
 esac
+"""
+# Whether a host answers on a port: only when the file ``reachable`` is there.
+FAKE_TIMEOUT = r"""#!/bin/bash
+[[ $* != *"</dev/tcp/"* ]] || { [ -e "$FAKES/reachable" ]; exit; }
+exec /usr/bin/timeout "$@"
 """
 FAKE_SUDO = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/sudo.log"\n'
 FAKE_SENDMAIL = '#!/bin/bash\ncat >"$FAKES/mail.tmp"; mv "$FAKES/mail.tmp" "$FAKES/mail"\n'
@@ -35,16 +59,21 @@ class Stage:
 
     def __init__(self, folder, **more):
         self.folder = folder
-        for name, text in (("ssh", FAKE_SSH), ("sudo", FAKE_SUDO), ("sendmail", FAKE_SENDMAIL)):
+        fakes = {
+            "psql": FAKE_PSQL, "ssh": FAKE_SSH, "sudo": FAKE_SUDO, "sendmail": FAKE_SENDMAIL, "timeout": FAKE_TIMEOUT,
+        }  # fmt: skip
+        for name, text in fakes.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
         places = {
             "pgpool_state_directory": str(folder),
             "__pgpool_state_of_ours": str(folder),
             "__pgpool_events": str(folder),
+            "pgpool_config_directory": str(folder),
         }
         self.script = folder / "failover.sh"
-        self.script.write_text(render("pgpool", "failover.sh.j2", cluster(3, 2, **places, **more)))
+        for name in ("failover.sh", "wal_ahead.sh", "take_wal_tail.sh"):
+            (folder / name).write_text(render("pgpool", f"{name}.j2", cluster(3, 2, **places, **more)))
 
     def file(self, name, text=""):
         (self.folder / name).write_text(text)
@@ -74,7 +103,7 @@ def stage(tmp_path):
     return Stage(tmp_path)
 
 
-PROMOTED = "300\nt\nf\n"
+PROMOTED = "t\nf\n"
 
 
 def test_the_standby_with_the_most_wal_is_promoted(stage):
@@ -91,8 +120,88 @@ def test_the_standby_with_the_most_wal_is_promoted(stage):
     assert not any("10.1.7.107" in line and "pg_promote" in line for line in stage.text("ssh.log").splitlines())
 
 
+def test_sql_comes_before_ssh(stage):
+    stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+    stage.file("10.1.7.108.sql_wal", "300|0/12C|16777216\n")
+    stage.file("10.1.7.108.sql_promote", PROMOTED)
+    assert stage.run().returncode == 0
+    event = stage.events()[0]
+    assert (event["result"], event["new_primary_id"], event["by"]) == ("promoted", 2, "sql")
+    assert event["candidates"] == {"1": 200, "2": 300}
+    assert "pg_promote" not in stage.text("ssh.log")
+    assert all(line.split("|")[1] == "2" for line in stage.text("psql.log").splitlines())
+
+
+def test_ssh_goes_on_where_sql_ends(stage):
+    stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+    stage.file("10.1.7.107.promote", PROMOTED)
+    assert stage.run().returncode == 0
+    assert (stage.events()[0]["result"], stage.events()[0]["by"]) == ("promoted", "ssh")
+    assert "no way to" not in stage.events()[0]["message"]
+
+
+def test_a_promotion_that_sql_leaves_in_doubt_is_asked_again_by_ssh(stage):
+    stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+    stage.file("10.1.7.107.sql_promote", "f\nt\n")
+    stage.file("10.1.7.107.promote", PROMOTED)
+    assert stage.run().returncode == 0
+    assert stage.events()[0]["by"] == "ssh"
+
+
+def test_the_other_standbys_get_their_slots_on_the_new_primary(stage):
+    stage.file("10.1.7.107.sql_wal", "400|0/190|16777216\n")
+    stage.file("10.1.7.108.sql_wal", "300|0/12C|16777216\n")
+    stage.file("10.1.7.107.sql_promote", PROMOTED)
+    stage.run()
+    assert stage.eventually("psql.log", "pg_create_physical_replication_slot('pgops_2', true)")
+    lines = [line for line in stage.text("psql.log").splitlines() if "slot" in line]
+    assert [line.split("|")[0] for line in lines] == ["10.1.7.107"]
+    assert "pgops_0" not in lines[0], "the failed one gets its slot when it is recovered"
+
+
+class TestTheTail:
+    """What the dead server wrote and the standby has not: looked for on the dead server's host, taken by the standby."""
+
+    @pytest.fixture
+    def reachable(self, stage):
+        stage.file("reachable")
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        stage.file("pgpool_status", "down\nup\ndown\n")
+        return stage
+
+    def told(self, stage):
+        assert stage.run().returncode == 0
+        return stage.events()[0]["wal_tail"]
+
+    def test_a_host_that_does_not_answer_is_not_waited_for(self, stage):
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        assert self.told(stage) == "the failed host does not answer"
+        assert "wal_ahead" not in stage.text("ssh.log")
+
+    def test_nothing_was_left_behind(self, reachable):
+        reachable.file("10.1.7.106.ahead", "")
+        assert self.told(reachable) == "nothing was left behind: the standby has it all up to 0/C8"
+        (line,) = [line for line in reachable.text("ssh.log").splitlines() if "bash -s" in line]
+        assert line.startswith("10.1.7.106|")
+        assert line.endswith("0/C8 16777216 /var/lib/postgresql/15/main /usr/lib/postgresql/15/bin ")
+
+    def test_the_server_still_runs(self, reachable):
+        assert self.told(reachable) == "the failed server still runs, or its WAL cannot be read"
+
+    def test_the_standby_takes_it(self, reachable):
+        reachable.file("10.1.7.106.ahead", "00000001 0/300\n")
+        reachable.file("10.1.7.107.tail", "taken: WAL\n")
+        assert self.told(reachable) == "taken: WAL"
+        line = [line for line in reachable.text("ssh.log").splitlines() if "bash -s" in line][1]
+        assert line.startswith("10.1.7.107|")
+        assert line.endswith("/usr/lib/postgresql/15/bin 5432 00000001\\ 0/300 ")
+
+
 def test_a_standby_that_pgpool_holds_for_down_is_not_asked(stage):
     stage.file("pgpool_status", "down\nup\ndown\n")
+    stage.file("10.1.7.107.wal", "300|0/12C|16777216\n")
     stage.file("10.1.7.107.promote", PROMOTED)
     stage.file("10.1.7.108.wal", "900\n")
     assert stage.run().returncode == 0
@@ -104,7 +213,7 @@ def test_a_standby_that_pgpool_holds_for_down_is_not_asked(stage):
 
 def test_a_standby_that_does_not_answer_is_passed_over(stage):
     stage.file("10.1.7.107.wal", "200\n")
-    stage.file("10.1.7.107.promote", "200\nt\nf\n")
+    stage.file("10.1.7.107.promote", PROMOTED)
     stage.run()
     assert stage.events()[0]["candidates"] == {"1": 200, "2": None}
     assert stage.events()[0]["new_primary_id"] == 1
@@ -157,13 +266,12 @@ def test_an_unknown_primary_counts_as_lost(stage):
 def test_somebody_else_has_promoted(stage, status):
     stage.file("pgpool_status", status)
     stage.file("10.1.7.107.wal", "-1\n")
-    stage.file("10.1.7.107.promote", "-1\nf\n")
     assert stage.run().returncode == 0
     assert [event["result"] for event in stage.events()] == ["already_promoted"]
     assert "systemctl" not in stage.text("ssh.log")
 
 
-@pytest.mark.parametrize("answer", ["300\nf\nt\n", "300\n", "", None])
+@pytest.mark.parametrize("answer", ["f\nt\n", "t\n", "", None])
 def test_a_promotion_that_is_not_confirmed_is_a_failure_and_nobody_is_fenced(stage, answer):
     stage.file("10.1.7.107.wal", "300\n")
     if answer is not None:
@@ -218,12 +326,14 @@ def test_host_keys_are_verified_and_every_remote_step_is_bounded(stage):
         assert "-o BatchMode=yes" in line
     body = stage.script.read_text()
     assert body.count('  timeout -k 1 "$1" ssh ') == body.count("ssh -n")
+    assert body.count("  timeout -k 1 4 ssh -T ") == body.count("ssh -T")
+    assert body.count("timeout -k 1 \"$1\" psql ") == body.count(" psql -XAtqw ")
 
 
 def test_before_postgresql_12_pg_ctl_promotes(tmp_path):
     stage = Stage(tmp_path, pgops_postgresql_version="11")
     stage.file("10.1.7.107.wal", "200\n")
-    stage.file("10.1.7.107.promote", "200\nf\n")
+    stage.file("10.1.7.107.promote", "f\n")
     assert stage.run().returncode == 0
     promote = "/usr/lib/postgresql/11/bin/pg_ctl -D /var/lib/postgresql/11/main -s -w -t 10 promote"
     assert promote in stage.text("ssh.log")
@@ -243,7 +353,7 @@ def test_words_from_servers_do_not_break_the_event(stage):
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-@pytest.mark.parametrize("template", ["failover.sh.j2", "record.sh.j2", "take_wal_tail.sh.j2"])
+@pytest.mark.parametrize("template", ["failover.sh.j2", "record.sh.j2", "wal_ahead.sh.j2", "take_wal_tail.sh.j2"])
 def test_shellcheck_has_nothing_to_say(template):
     text = render("pgpool", template, cluster(3))
     done = subprocess.run(["shellcheck", "-"], input=text, capture_output=True, text=True, check=False, timeout=60)
