@@ -38,6 +38,7 @@ CONFIG = "/etc/pgops/backend_monitor.json"
 ANSWERS, REFUSES, SILENT = "answers", "refuses", "silent"
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 MOST_WAKING = 10.0  # seconds: by then pgpool has decided, or other rules than its sleep keep it from it
+HURRY = 2.0  # seconds in which a health check that is refused has been woken often enough to decide; then rarely
 
 
 # ---- What to do: a pure function of what was seen --------------------------------------------------------------------
@@ -64,6 +65,13 @@ def decide(seen, *, now, frozen_after, cut_every):
         return Deed(wake=False, cut=False)
     hangs = seen.verdict == SILENT and now - seen.answered_at >= frozen_after
     return Deed(wake=True, cut=hangs and (seen.cut_at is None or now - seen.cut_at >= cut_every))
+
+
+def pause(seen, deed, *, now, wake_every, period):
+    """Seconds until the next look."""
+    if not deed.wake:
+        return period
+    return 1.0 if seen.verdict == REFUSES and now - seen.answered_at > HURRY else wake_every
 
 
 # ---- Asking a server -------------------------------------------------------------------------------------------------
@@ -105,8 +113,8 @@ def health_checks(pid_file, *, proc="/proc"):
     """Return ``{backend id: process id}`` of the health checks of the running pgpool."""
     try:
         with open(pid_file, encoding="ascii") as stream:
-            parent = int(stream.read().split()[0])
-    except (OSError, ValueError, IndexError):
+            parent = int(stream.read().rstrip("\0\n"))  # pgpool writes the end of its text, too
+    except (OSError, ValueError):
         return {}
     found = {}
     for name in os.listdir(proc):
@@ -193,7 +201,7 @@ async def watch(config, backend):
             seen = seen._replace(cut_at=now)
         if deed.wake:
             wake(config["pid_file"], backend["id"])
-        await asyncio.sleep(config["wake_every"] if deed.wake else config["period"])
+        await asyncio.sleep(pause(seen, deed, now=now, wake_every=config["wake_every"], period=config["period"]))
 
 
 async def once(config):

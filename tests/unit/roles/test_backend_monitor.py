@@ -63,6 +63,20 @@ def test_the_decision(verdict, silent_for, cut_ago, wake, cut):
     assert monitor.decide(seen, now=now, frozen_after=3.5, cut_every=0.15) == (wake, cut)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "silent_for", "wake", "seconds"),
+    [
+        ("refuses", 0.2, True, 0.15),
+        ("refuses", 2.1, True, 1.0),
+        ("silent", 2.1, True, 0.15),
+        ("refuses", 11.0, False, 0.5),
+    ],
+)
+def test_the_pace(verdict, silent_for, wake, seconds):
+    seen, deed = monitor.Seen(verdict, 1000.0 - silent_for), monitor.Deed(wake, cut=False)
+    assert monitor.pause(seen, deed, now=1000.0, wake_every=0.15, period=0.5) == seconds
+
+
 # ---- The question ----------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +158,7 @@ def test_a_server_that_does_not_answer(kind, verdict):
 def proc(tmp_path):
     """Processes as /proc shows them; pgpool is number 100."""
     pid_file = tmp_path / "pgpool.pid"
-    pid_file.write_text("100\n")
+    pid_file.write_bytes(b"100\0")
     folder = tmp_path / "proc"
 
     def add(pid, title, parent):

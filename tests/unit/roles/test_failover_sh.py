@@ -327,7 +327,7 @@ def test_host_keys_are_verified_and_every_remote_step_is_bounded(stage):
     body = stage.script.read_text()
     assert body.count('  timeout -k 1 "$1" ssh ') == body.count("ssh -n")
     assert body.count("  timeout -k 1 4 ssh -T ") == body.count("ssh -T")
-    assert body.count("timeout -k 1 \"$1\" psql ") == body.count(" psql -XAtqw ")
+    assert body.count('timeout -k 1 "$1" psql ') == body.count(" psql -XAtqw ")
 
 
 def test_before_postgresql_12_pg_ctl_promotes(tmp_path):
