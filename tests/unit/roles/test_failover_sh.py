@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""failover.sh runs for real here; only psql, ssh, sudo and sendmail are replaced, by scripts that note what they get."""
+"""failover.sh runs for real here; psql, ssh, sudo and sendmail are replaced by scripts that note what they get."""
 
 from __future__ import annotations
 
@@ -29,15 +29,18 @@ esac
 [ -e "$FAKES/$host.$file" ] || { echo "no way to $host" >&2; exit 2; }
 cat "$FAKES/$host.$file"
 """
-# Answers by SSH come from the files H.wal (position, or nothing for "does not answer") and H.promote; of the scripts that
-# run there, from H.ahead and H.tail.
+# Answers by SSH come from the files H.wal (position, or nothing for "does not answer") and H.promote; those of the
+# scripts that run there from H.ahead and H.tail.
 FAKE_SSH = r"""#!/bin/bash
 command=${*: -1}
 for word; do case $word in postgres@*) host=${word#postgres@};; esac; done
 printf '%s|%s\n' "$host" "$*" >>"$FAKES/ssh.log"
 case $* in
   *"bash -s"*)
-    case $(cat) in *"wal_ahead POSITION"*) cat "$FAKES/$host.ahead" 2>/dev/null; exit;; *) cat "$FAKES/$host.tail"; exit;; esac;;
+    case $(cat) in
+      *"wal_ahead POSITION"*) cat "$FAKES/$host.ahead" 2>/dev/null; exit;;
+      *) cat "$FAKES/$host.tail"; exit;;
+    esac;;
 esac
 case $command in
   *pg_promote*|*pg_ctl*) [ -e "$FAKES/$host.promote" ] || exit 255; cat "$FAKES/$host.promote";;
@@ -160,7 +163,7 @@ def test_the_other_standbys_get_their_slots_on_the_new_primary(stage):
 
 
 class TestTheTail:
-    """What the dead server wrote and the standby has not: looked for on the dead server's host, taken by the standby."""
+    """What the dead server wrote and the standby has not: looked for on its host, taken by the standby."""
 
     @pytest.fixture
     def reachable(self, stage):
