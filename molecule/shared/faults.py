@@ -24,7 +24,7 @@ from proof import CHECKOUT, Lab, eventually
 from writer import Writer, missing_rows
 
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
-UNIT = "systemctl {} 'postgresql@*-main'"
+UNIT = "systemctl {} 'postgresql@*-main.service'"
 LOAD_ROWS = 40  # acknowledged before the fault, and after it before the outage counts as over
 SERVICE_LIMIT = 60.0
 WHOLE = 8.0  # seconds to look on after the network is whole; by then there is one writable primary
@@ -74,7 +74,7 @@ def _kill_pgpool_child(lab, _primary, _standby):
 
 def _restart_both(lab, primary, standby):
     for name in (primary, standby):
-        lab.run(name, "systemctl --no-block restart 'postgresql@*-main'")
+        lab.run(name, "systemctl --no-block restart 'postgresql@*-main.service'")
 
 
 FAULTS = {
