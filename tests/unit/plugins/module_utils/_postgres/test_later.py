@@ -77,12 +77,15 @@ def test_a_task_that_fails_frees_the_lock(tmp_path):
 
 
 def test_no_process_is_an_error(tmp_path, monkeypatch):
-    def none():
-        raise OSError("no process")
+    forked = []
 
-    fork = os.fork
-    answers = iter([fork, none])
-    monkeypatch.setattr(os, "fork", lambda: next(answers)())
+    def fork_once(real=os.fork):
+        if forked:
+            raise OSError("no process")
+        forked.append(True)
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork_once)
     path = str(tmp_path / "path")
     with lock.hold(path, what="a run", data_directory="/d", timeout=3, clock=SystemClock()) as descriptor:
         with pytest.raises(OSError, match="the removal"):

@@ -298,4 +298,4 @@ def test_an_old_tree_whose_removal_was_killed_anywhere_is_still_known_as_ours(tm
         with contextlib.suppress(Killed):
             staging.clear(server.seen())
     assert count > 5
-    assert not [each for each in tmp_path.rglob("*pgops-old*")]
+    assert list(tmp_path.rglob("*pgops-old*")) == []
