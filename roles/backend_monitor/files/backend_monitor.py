@@ -9,7 +9,8 @@ So the waits can be long enough for a server that recovers from the crash of a b
 server is gone.
 
 A server is asked whether it would talk TLS: one byte, before any login, that every PostgreSQL answers, also while it
-recovers. The connection stays open until the next question, because its end tells of the server's end.
+recovers. The connection stays open until the next question, because its end tells of the server's end. A server that is
+shutting down waits for connections that are open, so after such an end it is asked often, and no connection is kept.
 
 Where a server accepts connections and says nothing for ``frozen_after`` seconds, this host's connections to it are
 destroyed: some versions of Pgpool-II read on without any limit otherwise.
@@ -38,6 +39,8 @@ CONFIG = "/etc/pgops/backend_monitor.json"
 ANSWERS, REFUSES, SILENT = "answers", "refuses", "silent"
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 MOST_WAKING = 10.0  # seconds: by then pgpool has decided, or other rules than its sleep keep it from it
+CALM = 2.0  # seconds for which no connection is kept after one that the server has ended
+OFTEN = 0.05  # seconds between two questions in that time
 HURRY = 2.0  # seconds in which a health check that is refused has been woken often enough to decide; then rarely
 
 
@@ -50,6 +53,7 @@ class Seen(t.NamedTuple):
     verdict: str
     answered_at: float | None = None
     cut_at: float | None = None
+    closed_at: float | None = None  # when the server ended a connection that we kept
 
 
 class Deed(t.NamedTuple):
@@ -95,9 +99,14 @@ async def ask(address, port, *, limit):
 
 
 async def until_closed(reader, *, limit):
-    """Return when the server closes the connection, at the latest after ``limit`` seconds."""
-    with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+    """Tell whether the server closes the connection within ``limit`` seconds."""
+    try:
         await asyncio.wait_for(reader.read(1), limit)
+    except asyncio.TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
 
 
 def close(writer):
@@ -139,13 +148,23 @@ def _checked_backend(folder, parent):
 
 
 def wake(pid_file, backend):
-    """End the sleep of a health check; tell whether there was one."""
+    """End the sleep of a health check; tell whether it slept. In the middle of a look it would begin to wait anew."""
     pid = health_checks(pid_file).get(backend)
-    if pid is None:
+    if pid is None or not sleeps(pid):
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGHUP)
     return True
+
+
+def sleeps(pid, *, proc="/proc"):
+    """Tell whether a process is in a sleep; where the kernel does not say, it counts as one."""
+    try:
+        with open(os.path.join(proc, str(pid), "wchan"), encoding="ascii", errors="replace") as stream:
+            place = stream.read().strip()
+    except OSError:
+        return True
+    return place in ("", "0") or "nanosleep" in place
 
 
 async def cut(command):
@@ -192,8 +211,7 @@ async def watch(config, backend):
         if verdict != before.verdict:
             tell(backend, before, seen, now)
         if verdict == ANSWERS:
-            await until_closed(reader, limit=config["period"])
-            close(writer)
+            seen = await _keep(config, seen, reader, writer)
             continue
         deed = decide(seen, now=now, frozen_after=config["frozen_after"], cut_every=config["wake_every"])
         if deed.cut:
@@ -202,6 +220,17 @@ async def watch(config, backend):
         if deed.wake:
             wake(config["pid_file"], backend["id"])
         await asyncio.sleep(pause(seen, deed, now=now, wake_every=config["wake_every"], period=config["period"]))
+
+
+async def _keep(config, seen, reader, writer):
+    """Keep the connection until the next question, or until the server ends it."""
+    if seen.closed_at is not None and time.monotonic() - seen.closed_at < CALM:
+        close(writer)
+        await asyncio.sleep(OFTEN)
+        return seen
+    closed = await until_closed(reader, limit=config["period"])
+    close(writer)
+    return seen._replace(closed_at=time.monotonic() if closed else None)
 
 
 async def once(config):

@@ -110,14 +110,14 @@ def test_a_server_answers_and_its_end_is_seen_at_once():
         verdict, reader, writer = await task
         loop.call_later(0.05, accepted.close)
         begun = time.monotonic()
-        await monitor.until_closed(reader, limit=30)
+        closed = await monitor.until_closed(reader, limit=30)
         took = time.monotonic() - begun
         monitor.close(writer)
-        return question, verdict, took
+        return question, verdict, closed, took
 
     with server("answers") as (port, listener):
-        question, verdict, took = asyncio.run(play(port, listener))
-    assert (question, verdict) == (bytes.fromhex("0000000804d2162f"), "answers")
+        question, verdict, closed, took = asyncio.run(play(port, listener))
+    assert (question, verdict, closed) == (bytes.fromhex("0000000804d2162f"), "answers", True)
     assert took < 20
 
 
@@ -125,12 +125,12 @@ def test_an_open_connection_is_looked_at_for_one_period_only():
     async def play():
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours)
-        await monitor.until_closed(reader, limit=0.05)
+        closed = await monitor.until_closed(reader, limit=0.05)
         monitor.close(writer)
         theirs.close()
-        return True
+        return closed
 
-    assert asyncio.run(play())
+    assert asyncio.run(play()) is False
 
 
 def test_a_server_that_ends_while_it_is_asked_refuses():
@@ -193,9 +193,24 @@ def test_a_health_check_gets_a_sighup(monkeypatch):
     signals = []
     monkeypatch.setattr(monitor, "health_checks", lambda _file: {1: 4711})
     monkeypatch.setattr(monitor.os, "kill", lambda *words: signals.append(words))
+    asleep = []
+    monkeypatch.setattr(monitor, "sleeps", lambda _pid: bool(asleep))
+    assert monitor.wake("/pid", 1) is False
+    asleep.append(True)
     assert monitor.wake("/pid", 1) is True
     assert monitor.wake("/pid", 0) is False
     assert signals == [(4711, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize(
+    ("wchan", "asleep"),
+    [("hrtimer_nanosleep", True), ("do_select", False), ("poll_schedule_timeout", False), ("0", True), (None, True)],
+)
+def test_whether_a_process_sleeps(tmp_path, wchan, asleep):
+    if wchan is not None:
+        tmp_path.joinpath("7").mkdir()
+        tmp_path.joinpath("7", "wchan").write_text(wchan)
+    assert monitor.sleeps(7, proc=str(tmp_path)) is asleep
 
 
 def test_a_command_that_hangs_is_ended(monkeypatch):
@@ -213,7 +228,7 @@ class Story:
     """What a server answers one after the other, by a clock of its own; what was done about it."""
 
     def __init__(self, monkeypatch, *answers):
-        self.answers, self.now, self.done = list(answers), 1000.0, []
+        self.answers, self.now, self.done, self.ended = list(answers), 1000.0, [], []
         monkeypatch.setattr(monitor, "ask", self.ask)
         monkeypatch.setattr(monitor, "until_closed", self.wait)
         monkeypatch.setattr(monitor, "wake", lambda _file, backend: self.done.append(("wake", backend)))
@@ -231,6 +246,7 @@ class Story:
     async def wait(self, _reader, *, limit):
         self.done.append("wait")
         self.now += limit
+        return bool(self.ended and self.ended.pop(0))
 
     async def sleep(self, seconds):
         self.now += seconds
@@ -253,6 +269,13 @@ def test_a_dead_server_wakes_the_health_check_until_it_answers_again(monkeypatch
     assert [line.partition(": ")[2].partition(":5432) ")[2][:12] for line in said] == [
         "answers", "refuses conn", "answers agai",
     ]  # fmt: skip
+
+
+def test_a_server_that_ends_a_connection_is_asked_often_and_no_connection_is_kept(monkeypatch):
+    story = Story(monkeypatch, *["answers"] * 45)
+    story.ended = [False, True]
+    assert story.play() == ["wait"] * 4
+    assert story.now == pytest.approx(1000 + 4 * 0.5 + 41 * 0.05)
 
 
 def test_a_hanging_server_is_cut_off(monkeypatch):

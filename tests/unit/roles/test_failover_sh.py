@@ -50,7 +50,7 @@ esac
 """
 # Whether a host answers on a port: only when the file ``reachable`` is there.
 FAKE_TIMEOUT = r"""#!/bin/bash
-[[ $* != *"</dev/tcp/"* ]] || { [ -e "$FAKES/reachable" ]; exit; }
+[[ $* != *"read -r _ </dev/tcp/"* ]] || { [ -e "$FAKES/reachable" ]; exit; }
 exec /usr/bin/timeout "$@"
 """
 FAKE_SUDO = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/sudo.log"\n'
