@@ -6,9 +6,9 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby user_directory interrupted more_standbys old_versions
-# SUITE:SCENARIO for `test-matrix`: every case of `interrupted`, and PostgreSQL 13, 17 and 18.
-MATRIX := bookworm:interrupted
+SCENARIOS := default recover_standby failover user_directory interrupted more_standbys old_versions
+# SUITE:SCENARIO for `test-matrix`: every case of `interrupted`, every fault of `failover`, and PostgreSQL 13, 17 and 18.
+MATRIX := bookworm:interrupted bookworm:failover
 MATRIX += bullseye:user_directory trixie:user_directory forky:user_directory
 MATRIX += bullseye:recover_standby trixie:recover_standby forky:recover_standby
 
@@ -33,6 +33,7 @@ test: venv-test  ## everything CI runs: lint, units, netns, sanity, build, molec
 	@$(BIN)/python $(TOOLS)/stages.py --quick $(QUICK) --lab $(SCENARIOS)
 
 test-matrix: export PGOPS_WALK ?= all
+test-matrix: export PGOPS_FAULTS ?= all
 test-matrix: export SCENARIO_SECONDS ?= 14400
 test-matrix: venv-test  ## hours: scenarios with every case and on other suites (MATRIX="trixie:user_directory" chooses)
 	@$(BIN)/python $(TOOLS)/stages.py --lab $(MATRIX)

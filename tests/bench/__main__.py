@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: measure recovery on real servers, show a table, leave .lab/bench.json. It judges nothing."""
+"""`make bench`: measure recovery and failover on real servers, show a table, leave .lab/bench.json. It judges nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ import sys
 import time
 import traceback
 
-from . import figures, measure_basebackup, measure_delta, measure_memory, measure_noop, measure_rewind, peers, settings
+from . import (
+    figures,
+    measure_basebackup,
+    measure_delta,
+    measure_faults,
+    measure_memory,
+    measure_noop,
+    measure_rewind,
+    peers,
+    settings,
+)
 from .anatomy import anatomy
 from .cluster import Cluster
 from .failure import CannotMeasure, NotAvailable
@@ -24,6 +34,7 @@ CLUSTER = {
     "basebackup": measure_basebackup,
     "delta": measure_delta,
     "memory": measure_memory,
+    "faults": measure_faults,
 }
 BEGAN = time.monotonic()
 

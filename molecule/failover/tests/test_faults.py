@@ -60,6 +60,7 @@ def test_clients_met_one_primary_after_the_other(report):
 
 def test_when_the_network_is_whole_there_is_one_writable_primary(report):
     assert report["two_primaries_when_whole_s"] <= TWO_PRIMARIES
+    assert report["primaries_at_last"] == [report["new_primary"]]
 
 
 def test_the_cluster_is_healthy_again(lab, report):

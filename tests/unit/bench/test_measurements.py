@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from tests.bench import host, measure_delta, measure_memory, measure_rewind
+from tests.bench import figures, host, measure_delta, measure_faults, measure_memory, measure_rewind
 from tests.bench.anatomy import anatomy
 from tests.bench.cluster import one_per_cent
 from tests.bench.failure import CannotMeasure
@@ -109,3 +109,22 @@ def test_anatomy_accounts_for_every_second():
     assert "* 6.0 long" in text
     assert "* 0.2 2 tasks below 0.2 s each" in text
     assert "in pg_basebackup_sync 4.0: rewind 2.5, verify 1.0, the rest 0.5" in text
+
+
+def fault_report(outage, lost=0):
+    return {"outage_s": outage, "acknowledged": 100, "lost": lost, "two_primaries_s": outage and outage / 10}
+
+
+def test_an_outage_is_the_median_and_what_was_lost_is_told():
+    found = measure_faults.figure("host_killed", [fault_report(3.0), fault_report(2.0, lost=4), fault_report(9.0)])
+    assert (found.name, found.value, found.runs, found.met) == ("outage_host_killed", 3.0, [3.0, 2.0, 9.0], True)
+    assert found.note.startswith("4 of 300 acknowledged rows lost; two writable primaries for at most 0.9 s")
+
+
+def test_a_service_that_did_not_come_back_is_no_figure():
+    with pytest.raises(CannotMeasure, match="host_killed"):
+        measure_faults.figure("host_killed", [fault_report(None)])
+
+
+def test_every_outage_has_a_target():
+    assert set(measure_faults.NAMES) <= set(figures.TARGETS)

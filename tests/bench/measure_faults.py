@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a client is without when a server breaks: seconds between two acknowledged rows, through the virtual IP."""
+
+from __future__ import annotations
+
+import json
+
+from faults import Drill  # its path is set by cluster
+
+from .cluster import Cluster
+from .failure import CannotMeasure
+from .figures import Figure, of_runs
+from .playbook import EVIDENCE
+
+FAULTS = ("postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+NAMES = tuple(f"outage_{name}" for name in FAULTS)
+
+
+def measure(cluster: Cluster) -> list[Figure]:
+    """Each fault as often as wanted; the roles change with every failover, and recover_standby.yml heals in between."""
+    figures = []
+    for name in FAULTS:
+        reports = []
+        for number in range(cluster.settings.runs):
+            cluster.say(f"{name}: {number + 1} of {cluster.settings.runs}")
+            reports.append(Drill(cluster.lab, name, say=cluster.say).run())
+        figures.append(figure(name, reports))
+        (EVIDENCE / f"{name}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+    return figures
+
+
+def figure(name: str, reports: list[dict]) -> Figure:
+    """The median of the outages; what was lost stands beside it."""
+    outages = [report["outage_s"] for report in reports]
+    if None in outages:
+        raise CannotMeasure(f"no row was acknowledged after {name}")
+    acknowledged = sum(report["acknowledged"] for report in reports)
+    lost = sum(report["lost"] for report in reports)
+    twice = max(report["two_primaries_s"] for report in reports)
+    note = f"{lost} of {acknowledged} acknowledged rows lost; two writable primaries for at most {twice} s; two pgpools"
+    return of_runs(f"outage_{name}", "s", outages, note=note)
