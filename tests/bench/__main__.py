@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: measure recovery and failover on real servers, show a table, leave .lab/bench.json. It judges nothing."""
+"""`make bench`: measure recovery and failover on real servers, show a table, leave .lab/bench.json; judge nothing."""
 
 from __future__ import annotations
 

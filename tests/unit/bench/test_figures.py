@@ -83,7 +83,14 @@ def test_markdown_escapes_bars_and_lists_each_setting_once():
 
 
 def test_every_target_names_a_figure_that_is_measured():
-    from tests.bench import measure_basebackup, measure_delta, measure_memory, measure_noop, measure_rewind
+    from tests.bench import (
+        measure_basebackup,
+        measure_delta,
+        measure_faults,
+        measure_memory,
+        measure_noop,
+        measure_rewind,
+    )
 
-    modules = (measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory)
+    modules = (measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory, measure_faults)
     assert set(figures.TARGETS) <= {name for module in modules for name in module.NAMES}
