@@ -54,7 +54,15 @@ PRIMARY_ROWS = [
     ("its standby follows", primary(FOLLOWS), "go_on", "primary", ""),
     # (a) and (b)
     ("a newer primary", primary(LEADS), "fence", "newer_primary", "db2 is a primary on timeline 2, newer than 1"),
-    ("a newer primary, pgpool names us", primary(LEADS, pgpools=(pool(),)), "fence", "newer_primary", ""),
+    ("a newer primary, pgpool has us", primary(LEADS, pgpools=(pool(),)), "go_on", "two_primaries", "have this one"),
+    ("a newer primary, pgpool has us, 4.1", primary(LEADS, pgpools=(pool(asked=None),)), "go_on", "two_primaries", ""),
+    ("a newer primary, pgpool has us down", primary(LEADS, pgpools=(pool(us="down"),)), "fence", "newer_primary", ""),
+    ("a newer primary, we are none to it", primary(LEADS, pgpools=(pool(asked=1),)), "fence", "newer_primary", ""),
+    ("a newer primary, pgpools disagree", primary(LEADS, pgpools=(pool(), pool(1, 1, name="app2"))), "fence",
+     "newer_primary", ""),
+    ("a newer primary, pgpools are silent", primary(LEADS, pgpools=(Pgpool("app1"),)), "fence", "newer_primary", ""),
+    ("a standby of a newer one, pgpool has us", primary(FOLLOWS3._replace(timeline=2), pgpools=(pool(),)), "go_on",
+     "two_primaries", "db3 is a standby on timeline 2"),
     ("a newer primary, once", primary(LEADS, against=1), "go_on", "suspicion", "looking once more"),
     ("a newer primary of another system", primary(STRANGER), "go_on", "primary", ""),
     ("a standby of a newer one", primary(DEAD, FOLLOWS3._replace(timeline=2)), "fence", "newer_standby", "db3 is a"),
@@ -82,8 +90,8 @@ PRIMARY_ROWS = [
     ("two of one timeline, settled", primary(EQUAL, pgpools=(pool(1, 1),)), "fence", "pgpool", ""),
     ("two of one timeline, ours", primary(EQUAL, pgpools=(pool(0, 0),)), "go_on", "two_primaries", "this host"),
     ("an older one", primary(EQUAL, own=Own("primary", True, 3, US)), "go_on", "two_primaries", "timeline 3"),
-    ("an older one that pgpool believes", primary(EQUAL, own=Own("primary", True, 3, US), pgpools=(pool(1, 1),)),
-     "go_on", "two_primaries", "two primaries"),
+    ("an older one that the pgpool has", primary(EQUAL, own=Own("primary", True, 3, US), pgpools=(pool(1, 1),)),
+     "fence", "pgpool", ""),
     # (e)
     ("cut off", alone(), "fence", "isolated", "app1 had node 1 up as a standby"),
     ("cut off, not yet for long", alone(isolated_for=2.9), "go_on", "isolating", "fenced after 3 s"),
@@ -172,6 +180,7 @@ def test_who_could_be_promoted(look, words):
     [
         (primary(FOLLOWS, against=0), False),
         (primary(FOLLOWS, against=1), True),
+        (primary(FOLLOWS._replace(timeline=2), against=0), True),
         (primary(FOLLOWS, DEAD, against=0), True),
         (primary(FOLLOWS._replace(system_identifier=THEM), against=0), True),
         (primary(FOLLOWS, against=0, own=Own("primary", True, 1, US)), True),
@@ -326,6 +335,8 @@ def test_our_own_server_does_not_answer():
         (2, "psql: error: timeout expired", False),
         (2, "No route to host", False),
         (2, "Network is unreachable", False),
+        (2, "connection to server failed: Invalid argument", False),  # a blackhole route
+        (1, "ERROR:  permission denied", True),
         (2, "could not translate host name", False),
         (127, "psql: No such file or directory", False),
         (None, "", False),
@@ -378,3 +389,13 @@ def test_literals():
     assert conninfo.literal("it's") == "'it''s'"
     with pytest.raises(ValueError, match="line break"):
         conninfo.literal("a\nb")
+
+
+def test_of_two_primaries_exactly_one_goes_on_when_the_pgpools_agree():
+    """A standby was promoted by mistake; db1 is where the clients are. Both hosts look, each from its side."""
+    for older_is_used in (True, False):
+        view = (pool(0, 0) if older_is_used else pool(1, 1),)
+        older = primary(LEADS, pgpools=view)
+        newer_one = Look("db2", 1, Own("primary", True, 2, US), (Peer("db1", "primary", 1, US),), view, against=2)
+        verdicts = [running.decide_running(look).verdict for look in (older, newer_one)]
+        assert verdicts == (["go_on", "fence"] if older_is_used else ["fence", "go_on"])

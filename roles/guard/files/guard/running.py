@@ -42,15 +42,34 @@ def decide_running(look):
 
 
 def contradiction(look):
-    """Return the ``Evidence`` that somebody else is the primary, or None. Only a primary has to fear it."""
-    if look.own.role != PRIMARY:
+    """Return the ``Evidence`` that somebody else is the primary, or None. Only a primary has to fear it.
+
+    What all pgpools say decides, because clients are where they send them: a standby that was promoted by mistake has
+    the newer timeline and no clients. Where they do not agree, or cannot be asked, the newer timeline decides.
+    """
+    if look.own.role != PRIMARY or vouched(look):
         return None
+    return newer_server(look) or _pgpools_verdict(look)
+
+
+def newer_server(look):
+    """A peer that is, or follows, a primary on a newer timeline."""
     for answer, words in ((PRIMARY, "is a primary"), (STANDBY, "is a standby")):
         for peer in look.peers:
             if peer.answer == answer and same_system(look.own, peer) and newer(peer.timeline, look.own.timeline):
                 told = f"{peer.name} {words} on timeline {peer.timeline}, newer than {look.own.timeline} of this host"
                 return Evidence(f"newer_{answer}", f"{told}: another server was promoted", True)
-    return _pgpools_verdict(look)
+    return None
+
+
+def vouched(look):
+    """Every pgpool that answers has this host as its primary, and up."""
+    speaking = [pgpool for pgpool in look.pgpools if pgpool.nodes]
+    return bool(speaking) and all(any(_is_us(node, look.backend_id) for node in pgpool.nodes) for pgpool in speaking)
+
+
+def _is_us(node, backend_id):
+    return node.id == backend_id and node.role == PRIMARY and is_up(node) and node.pg_role in (PRIMARY, None)
 
 
 def _pgpools_verdict(look):
@@ -59,8 +78,6 @@ def _pgpools_verdict(look):
     named = [_verified_other(pgpool, look.backend_id) for pgpool in speaking]
     if not speaking or None in named or len({node.id for node in named}) != 1:
         return None
-    if any(peer.backend_id == named[0].id and _older_primary(look, peer) for peer in look.peers):
-        return None  # a pgpool that lost its memory takes the first primary that it sees; the older one fences itself
     says = f"{' and '.join(pgpool.name for pgpool in speaking)} (pgpool)"
     other = f"node {named[0].id} ({named[0].hostname})"
     return Evidence("pgpool", f"the primary of {says} is {other}, not this host", False)
@@ -76,25 +93,32 @@ def _verified_other(pgpool, backend_id):
     return None
 
 
-def _older_primary(look, peer):
-    return peer.answer == PRIMARY and same_system(look.own, peer) and newer(look.own.timeline, peer.timeline)
-
-
 def _primary(look):
     found = contradiction(look)
     if found is not None:
         if look.against >= LOOKS:
             return Decision(FENCE, found.words, recover(look.name), code=found.code)
         return Decision(GO_ON, f"{found.words}; looking once more", confirming=found.sure, code="suspicion", loud=True)
-    others = [peer for peer in look.peers if peer.answer == PRIMARY and same_system(look.own, peer)]
-    if others:
-        there = ", ".join(f"{peer.name} (timeline {peer.timeline or 'unknown'})" for peer in others)
-        reason = f"two primaries: this host (timeline {look.own.timeline or 'unknown'}) and {there}"
-        reason = f"{reason}; no evidence that this one is the old one"
-        return Decision(GO_ON, reason, CHECK, code="two_primaries", loud=True)
+    beside = _beside(look)
+    if beside:
+        return Decision(GO_ON, beside, CHECK, code="two_primaries", loud=True)
     if look.contact or not look.peers:
         return Decision(GO_ON, "primary, and nobody says otherwise", code="primary")
     return _isolated(look)
+
+
+def _beside(look):
+    """What is wrong although nothing says that this host is the old primary."""
+    other, why = (
+        newer_server(look),
+        "the pgpools have this one for the primary" if vouched(look) else "nobody settles it",
+    )
+    if other is not None:
+        return f"{other.words}; {why}"
+    others = [peer for peer in look.peers if peer.answer == PRIMARY and same_system(look.own, peer)]
+    there = ", ".join(f"{peer.name} (timeline {peer.timeline or 'unknown'})" for peer in others)
+    here = f"this host (timeline {look.own.timeline or 'unknown'})"
+    return f"two primaries: {here} and {there}; {why}" if others else ""
 
 
 def _isolated(look):
@@ -187,4 +211,9 @@ def troubled(look):
     if look.own.role != PRIMARY:
         return False
     confirmed = all(peer.answer == STANDBY and same_system(look.own, peer) for peer in look.peers)
-    return not confirmed or look.against > 0 or (bool(look.peers) and not look.own.standbys)
+    return (
+        not confirmed
+        or newer_server(look) is not None
+        or look.against > 0
+        or (bool(look.peers) and not look.own.standbys)
+    )
