@@ -39,7 +39,7 @@ NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 # A server, or at least its host, was there: what says nothing of that kind proves nothing.
-CONTACT = re.compile(r"FATAL|ERROR:|Connection refused|server closed the connection|Connection reset|server does not support")
+CONTACT = re.compile(r"FATAL|ERROR:|Connection refused|server closed the connection|Connection reset")
 
 
 class Answer(t.NamedTuple):
