@@ -186,7 +186,7 @@ def test_who_could_be_promoted(look, words):
         (primary(FOLLOWS, against=0, own=Own("primary", True, 1, US)), True),
         (primary(against=0), False),
         (standby(LEADS, idle_looks=0), False),
-        (standby(LEADS, idle_looks=1), True),
+        (standby(LEADS, idle_looks=1), False),
         (standby(own=Own("stopped")), False),
     ],
 )

@@ -205,9 +205,7 @@ def promotable(look):
 
 
 def troubled(look):
-    """Is it worth asking the pgpools in each look?"""
-    if look.own.role == STANDBY:
-        return look.idle_looks > 0
+    """Is something not as it should be around this primary, so that the pgpools are worth asking in each look?"""
     if look.own.role != PRIMARY:
         return False
     confirmed = all(peer.answer == STANDBY and same_system(look.own, peer) for peer in look.peers)

@@ -15,7 +15,7 @@ from .here import give_permit, own_timeline, parse_controldata, recovering, serv
 from .memory import FREEZE, Heard, Memory, remember
 from .reach import Reach
 from .running import decide_running, troubled
-from .seen import ALLOW, FENCE, FOLLOW, GO_ON, PRIMARY, STOPPED, Decision, Look, Own
+from .seen import ALLOW, FENCE, FOLLOW, GO_ON, PRIMARY, STANDBY, STOPPED, Decision, Look, Own
 
 PERIOD = 1.0
 SHORT = 0.5  # a look when nobody answered the last time
@@ -87,7 +87,8 @@ class Watch:
     def look(self, began):
         """Ask everybody at once. Hosts that said nothing the last time are also tried by a bare connection."""
         config, silent, peers = self.config, self.memory.silent_looks > 0, len(self.config["peers"])
-        ask_pgpools = self.trouble or began - self.pgpools_asked >= config["pgpool_every"]
+        due = self.trouble or began - self.pgpools_asked >= config["pgpool_every"]
+        ask_pgpools = due and self.memory.role != STANDBY  # nothing that they say matters to a standby
         pgpools = config["pgpools"] if ask_pgpools else []
         commands = [self.asker.local_psql("-t", "-c", OWN_QUERY)]
         commands += [self.asker.psql(peer, query=PEER_QUERY, options=("-t",)) for peer in config["peers"]]
