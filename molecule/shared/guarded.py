@@ -36,8 +36,11 @@ class Pair:
         """What each pgpool that is up has this node for."""
         return [self.lab.pool_nodes(proxy)[self.id(name)][1:] for proxy in self.lab.pgpools]
 
+    def up(self, name):
+        return all(status in ("up", "waiting") for status, _role in self.statuses(name))
+
     def healthy(self):
-        up = all(status in ("up", "waiting") for name in self.lab.databases for status, _role in self.statuses(name))
+        up = all(self.up(name) for name in self.lab.databases)
         return up and all(role == "primary" for _status, role in self.statuses(self.primary)) and self.streams()
 
     def streams(self):
