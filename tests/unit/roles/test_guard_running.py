@@ -116,7 +116,7 @@ STANDBY_ROWS = [
     ("pointed at it, for long", standby(LEADS, own=THERE, idle_looks=10), "go_on", "not_streaming", "for 10 looks"),
     ("paused", standby(LEADS, paused=True), "go_on", "follow", "paused"),
     ("recovering", standby(LEADS, recovering=True), "go_on", "follow", "recover_standby is at work"),
-    ("it does not answer", standby(LEADS, own=Own("standby")), "go_on", "standby", "does not answer"),
+    ("it does not answer", standby(LEADS, own=Own("standby")), "go_on", "starting", "does not answer"),
     ("stopped", standby(LEADS, own=Own("stopped")), "go_on", "stopped", "does not run"),
 ]  # fmt: skip
 

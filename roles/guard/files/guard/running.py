@@ -136,7 +136,7 @@ def _isolated(look):
 
 def _standby(look):
     if not look.own.answers:
-        return Decision(GO_ON, "standby, does not answer", code="standby")
+        return Decision(GO_ON, "standby, does not answer (yet)", code="starting")
     if look.idle_looks == 0:
         return Decision(GO_ON, f"standby, receives from {look.own.upstream_host or 'its primary'}", code="standby")
     candidates = primaries_ahead(look)
