@@ -125,7 +125,7 @@ def _isolated(look):
     alone = f"no other host of the cluster can be reached for {look.isolated_for:.1f} s"
     if not look.attached:
         reason = f"{alone}; no standby was attached that could have been promoted: this primary goes on"
-        return Decision(GO_ON, reason, "see to the network", code="alone", loud=True)
+        return Decision(GO_ON, reason, "see to the network", code="alone", loud=look.silent_looks >= LOOKS)
     if look.silent_looks < LOOKS or look.isolated_for < look.isolation:
         loud = look.silent_looks >= LOOKS
         reason = f"{alone}; fenced after {look.isolation:g} s"

@@ -18,7 +18,8 @@ from .running import decide_running, troubled
 from .seen import ALLOW, FENCE, FOLLOW, GO_ON, PRIMARY, STANDBY, STOPPED, Decision, Look, Own
 
 PERIOD = 1.0
-SHORT = 0.5  # a look when nobody answered the last time
+SHORT = 0.5  # a look when nobody was there the last time
+BARE = 0.4  # for a connection to be accepted or refused
 FOLLOW_EVERY = 5.0
 
 
@@ -37,6 +38,7 @@ class Watch:
         self.memory = self._from_before()
         self.trouble = self.maybe_waiting = True  # the first look asks everybody
         self.pgpools_asked = self.followed_at = self.spoke_at = float("-inf")
+        self.mute, self.reached = False, None  # nobody said anything the last time; but their hosts were there
         self.spoke_of = self.deliberation = None
 
     def _from_before(self):
@@ -85,18 +87,15 @@ class Watch:
             self.maybe_waiting = False
 
     def look(self, began):
-        """Ask everybody at once. Hosts that said nothing the last time are also tried by a bare connection."""
-        config, silent, peers = self.config, self.memory.silent_looks > 0, len(self.config["peers"])
+        """Ask everybody at once."""
+        config, peers = self.config, len(self.config["peers"])
         due = self.trouble or began - self.pgpools_asked >= config["pgpool_every"]
         ask_pgpools = due and self.memory.role != STANDBY  # nothing that they say matters to a standby
         pgpools = config["pgpools"] if ask_pgpools else []
         commands = [self.asker.local_psql("-t", "-c", OWN_QUERY)]
         commands += [self.asker.psql(peer, query=PEER_QUERY, options=("-t",)) for peer in config["peers"]]
         commands += [self.asker.psql(one, query="SHOW POOL_NODES", options=("-P", "footer=off")) for one in pgpools]
-        deadline = time.monotonic() + (SHORT if silent else PERIOD)
-        running = [self.asker.start(argv) for argv in commands]
-        there = silent and self.reach.anybody(SHORT - 0.1)
-        own, *answers = self.asker.collect(running, deadline)
+        own, *answers = self._ask(commands)
         if ask_pgpools:
             self.pgpools_asked = began
         return Look(
@@ -105,16 +104,27 @@ class Watch:
             own=self._own(own),
             peers=tuple(self._peer(peer, said) for peer, said in zip(config["peers"], answers)),
             pgpools=tuple(read_pgpool(one["name"], said) for one, said in zip(pgpools, answers[peers:])),
-            contact=self._contact(there, answers),
+            contact=self._contact(answers),
             paused=os.path.exists(config["paused_file"]),
             isolation=float(config["isolation"]),
         )
 
-    def _contact(self, there, answers):
-        if there or not answers or any(was_there(answer) for answer in answers):
-            self.reach.look_up()
-            return True
-        return False
+    def _ask(self, commands):
+        """When nobody said anything the last time, a bare connection is tried meanwhile: servers can be too busy."""
+        deadline = time.monotonic() + (SHORT if self.memory.silent_looks > 0 else PERIOD)
+        running = [self.asker.start(argv) for argv in commands]
+        self.reached = self.reach.anybody(BARE) if self.mute else None
+        return self.asker.collect(running, deadline)
+
+    def _contact(self, answers):
+        """Was any other host there? Where there is nobody to ask, this is no question."""
+        self.mute = bool(answers) and not any(was_there(answer) for answer in answers)
+        if self.mute and self.reached is None:
+            self.reached = self.reach.anybody(BARE)
+        if self.mute and not self.reached:
+            return False
+        self.reach.look_up()
+        return True
 
     def _own(self, answer):
         """Our own server's word; of one that does not answer, what its files say."""
@@ -147,8 +157,12 @@ class Watch:
             role = look.own.role
             tell.event(self.config["events_file"], "unfenced", role, f"runs again, as a {role}", host=look.name)
 
-    def _write(self, look, decision):
+    def _save(self, look, decision):
         tell.save(self.config["running_file"], tell.running_state(look, decision, self.memory.heard), indent=None)
+
+    def _write(self, look, decision):
+        """The state each time; a line in the journal when it is news, and a warning again after a while."""
+        self._save(look, decision)
         quiet_for = clock() - self.spoke_at
         news = (decision.verdict, decision.code)
         if news == self.spoke_of:
@@ -185,7 +199,7 @@ class Watch:
             systemd.stop(config["wait_unit"])
             return
         decision, is_last = self.deliberation.consider(seen, round_started=began)
-        self._write(look, decision._replace(code="waiting"))
+        self._save(look, decision._replace(code="waiting"))
         if not is_last:
             return
         self.deliberation = None
