@@ -61,17 +61,17 @@ class Pair:
     def runs(self, name):
         return self.lab.ssh(name, "pgrep -x postgres").returncode == 0
 
-    def brought_back(self, name):
+    def brought_back(self, name, *arguments):
         """One command makes it a standby, and there is nothing left of the fence."""
-        self.recover(name)
+        self.recover(name, *arguments)
         now = Pair(self.lab)
         assert now.primary != name
         eventually(now.healthy, timeout=60)
         assert self.lab.ssh(name, "test -e /var/lib/pgops/fenced.json").returncode == 1
         assert changed(self.recover(name).stdout) == 0
 
-    def recover(self, name):
-        return self.lab.playbook("recover_standby.yml", "-l", name)
+    def recover(self, name, *arguments):
+        return self.lab.playbook("recover_standby.yml", "-l", name, *arguments)
 
     def attach(self, name):
         for proxy in self.lab.pgpools:
@@ -86,10 +86,13 @@ class Pair:
         self.lab.run(name, f"systemd-run --quiet --unit=guard-writes bash {script}")
         eventually(lambda: int(self.lab.run(name, "cat /run/guard-acknowledged 2>/dev/null | wc -l")) > 5)
 
-    def last_write(self, name):
-        """When the last COMMIT was acknowledged, on this machine's clock."""
+    def writes(self, name):
+        """End that client; returns when its COMMITs were acknowledged, on this machine's clock."""
         self.lab.run(name, "systemctl stop guard-writes || true")
-        return float(self.lab.run(name, "tail -n1 /run/guard-acknowledged"))
+        return [float(line) for line in self.lab.run(name, "cat /run/guard-acknowledged").splitlines()]
+
+    def last_write(self, name):
+        return self.writes(name)[-1]
 
 
 def moment(lab, *words):

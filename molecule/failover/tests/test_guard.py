@@ -78,12 +78,12 @@ def test_what_an_admin_stops_stays_stopped(cluster):
             cluster.lab.run(name, f"rm -f {PAUSED}")
 
 
-def assert_fenced(cluster, name, code, before):
+def assert_fenced(cluster, name, code, before, next_step="recover_standby.yml -l {name}"):
     """It was fenced once since then, and stays down with the way out."""
     fence = [one for one in cluster.events(name)[before:] if one["event"] == "fence"]
     assert [(one["result"], one["code"]) for one in fence] == [("fenced", code)]
     assert fence[0]["seconds"] < 2
-    eventually(lambda: f"recover_standby.yml -l {name}" in cluster.state(name)["next_step"], timeout=30)
+    eventually(lambda: next_step.format(name=name) in cluster.state(name)["next_step"], timeout=30)
     assert not cluster.runs(name)
     done = cluster.lab.playbook("check_cluster.yml", check=False)
     assert f"{name}: PostgreSQL was ended by the guard" in done.stdout
@@ -112,6 +112,30 @@ def test_a_primary_that_is_cut_off_stops_taking_writes_within_seconds(cluster, l
     cluster.brought_back(old)
 
 
+def test_after_a_cut_without_a_promotion_it_starts_again_by_itself(cluster):
+    """The failover is paused on the pgpools, so the others can confirm that nobody was promoted."""
+    old, before = cluster.primary, len(cluster.events(cluster.primary))
+    for proxy in cluster.lab.pgpools:
+        cluster.lab.run(proxy, f"install -D -m 0644 /dev/null {PAUSED}")
+    try:
+        cluster.write(old)
+        cut = moment(cluster.lab, "cut", old)
+        time.sleep(6)  # long enough for the fence; nobody can be asked meanwhile
+        cluster.lab.fault("heal", old)
+        eventually(lambda: cluster.lab.in_recovery(old) is False, timeout=60)
+        took = [one["event"] for one in cluster.events(old)[before:]]
+        eventually(lambda: cluster.events(old)[before:][-1]["event"] == "unfenced", timeout=10)
+        acknowledged = [one - cut for one in cluster.writes(old)]
+        gap = max(later - earlier for earlier, later in zip(acknowledged, acknowledged[1:]))
+        print(f"no write was acknowledged for {gap:.1f} s; events: {took}")
+        assert [one for one in acknowledged if 5 < one < 6] == [], "it wrote while it was cut off"
+        eventually(lambda: cluster.attach(old) or cluster.up(old), timeout=90)
+        eventually(cluster.healthy, timeout=60)
+    finally:
+        for proxy in cluster.lab.pgpools:
+            cluster.lab.run(proxy, f"rm -f {PAUSED}")
+
+
 def test_a_frozen_primary_ends_itself_when_it_thaws(cluster):
     old, before = cluster.primary, len(cluster.events(cluster.primary))
     cluster.write(old)
@@ -124,6 +148,19 @@ def test_a_frozen_primary_ends_itself_when_it_thaws(cluster):
     assert late < 2
     print(assert_fenced(cluster, old, "newer_primary", before))
     cluster.brought_back(old)
+
+
+def test_a_standby_that_is_promoted_by_mistake_is_ended_and_not_the_primary(cluster):
+    """It has the newer timeline, but every pgpool has the other one: that is where the clients are."""
+    standby, before = cluster.standby, len(cluster.events(cluster.standby))
+    server, events = cluster.server(cluster.primary), cluster.events(cluster.primary)
+    cluster.lab.run(standby, "runuser -u postgres -- psql -c 'SELECT pg_promote()' postgres")
+    promoted_at = time.time()
+    eventually(lambda: not cluster.runs(standby), timeout=15, interval=0.1)
+    print(f"it was ended {time.time() - promoted_at:.1f} s after its promotion")
+    print(assert_fenced(cluster, standby, "pgpool", before, "compare them (ansible-playbook check_cluster.yml)"))
+    assert cluster.server(cluster.primary) == server and cluster.events(cluster.primary) == events
+    cluster.brought_back(standby, "-e", f"recover_standby_primary={cluster.primary}")
 
 
 def test_a_lone_primary_goes_on_without_a_network(cluster):
