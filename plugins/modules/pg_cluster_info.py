@@ -171,6 +171,10 @@ postgres:
       description: When the server started, in UTC.
       type: str
       sample: "2026-11-22T22:11:50Z"
+    fenced:
+      description: >-
+        Why the guard of this host ended the server (C(time), C(code), C(reason), C(next_step)); null when it did not.
+      type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -107,7 +107,12 @@ def story(lab):
     client = Writer(options)
     client.create_table()
     client.start()
+    # With the guards paused: else the other standby follows by itself, and nothing is left to do for the recovery.
+    for name in lab.databases:
+        lab.run(name, "touch /var/lib/pgops/paused")
     yield Story(lab, client)
+    for name in lab.databases:
+        lab.run(name, "rm -f /var/lib/pgops/paused")
     client.stop()
 
 

@@ -246,7 +246,12 @@ def test_a_diverged_primary_is_rewound_and_what_only_it_had_is_kept(lab):
 
 
 def test_two_primaries_need_a_person_who_names_one_and_stops_the_other(lab):
-    """Somebody promoted the standby by hand: both take writes, and the newer timeline is on the one nobody uses."""
+    """Somebody promoted the standby by hand: both take writes, and the newer timeline is on the one nobody uses.
+
+    (With the guards paused: else the one nobody uses is ended within seconds.)
+    """
+    for name in (DB1, DB2):
+        lab.run(name, "touch /var/lib/pgops/paused")
     lab.run(DB2, "runuser -u postgres -- psql -c 'SELECT pg_promote()' postgres")
     eventually(lambda: is_primary(lab, DB2))
     refused = lab.playbook("recover_standby.yml", "-l", DB2, check=False)
@@ -258,6 +263,8 @@ def test_two_primaries_need_a_person_who_names_one_and_stops_the_other(lab):
     assert "may be the live primary" in refused.stdout
     lab.run(DB2, "systemctl stop 'postgresql@*'")
     recover(lab, DB2, *named)
+    for name in (DB1, DB2):
+        lab.run(name, "rm /var/lib/pgops/paused")
     assert_healthy_standby(lab, DB2, DB1)
     same_rows_on_both(lab)
 

@@ -66,10 +66,19 @@ def _node_findings(view, node, max_lag_bytes):
             )
         ]
     if node["role"] != "standby":
+        if node.get("fenced"):
+            return [_fenced_finding(view, node)]
         why = f": {node['error']}" if node["error"] else ""
         message = f"PostgreSQL is {node['role']}{why}{_still_used(view, host)}"
         return [_finding("warning", "node_down", host, message, recover_command(host))]
     return _standby_findings(view, node, max_lag_bytes)
+
+
+def _fenced_finding(view, node):
+    """The guard of that host ended its server, and knows what is to be done."""
+    host, fence = node["host"], node["fenced"]
+    message = f"PostgreSQL was ended by the guard ({fence['time']}): {fence['reason']}{_still_used(view, host)}"
+    return _finding("warning", "fenced", host, message, fence["next_step"] or recover_command(host))
 
 
 def _primary_findings(view, node):

@@ -13,13 +13,14 @@ import time
 from .._errors import AuthenticationFailed, CommandFailed, ParseError, PgopsError, Unreachable
 from .._local import SystemClock
 from .._ports import wait_for
-from . import conffile, connect, controldata, evidence, history, lsn, postmaster, recovery, service
+from . import conffile, connect, controldata, evidence, history, lsn, marks, postmaster, recovery, service
 from . import layout as layouts
 from .overrides import here
 
 # What a server that is there may answer instead of an answer; anything else is a fault of the task itself.
 _NOT_ACCEPTING = (Unreachable, AuthenticationFailed, CommandFailed)
 ORPHAN_SECONDS = 1.0
+FENCED = "fenced.json"  # the guard's word why it ended the server; gone when that runs again
 _CONTROL_KEYS = (
     "state",
     "timeline",
@@ -67,6 +68,7 @@ def blank():
         "lag_bytes": None,
         "lag_seconds": None,
         "start_time": None,
+        "fenced": None,
     }
 
 
@@ -177,6 +179,9 @@ def _describe_stopped(facts, orphans):
         numbers = ", ".join(str(pid) for pid in orphans)
         seen = f"the server was killed and processes of it are still there ({numbers}): they can write, end them first"
         facts.update(running=True, error=f"{here()}: {seen}", error_code="orphaned_processes")
+    fence = marks.read_json(os.path.join(marks.STATE_DIRECTORY, FENCED))
+    if fence is not None:
+        facts["fenced"] = {key: fence.get(key) for key in ("time", "code", "reason", "next_step")}
     control = facts["control"]
     if control is not None:
         facts["timeline"] = controldata.effective_timeline(control)

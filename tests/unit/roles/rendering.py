@@ -13,6 +13,7 @@ import jinja2.nativetypes
 import jinja2.runtime
 import yaml
 from ansible.plugins.filter.core import FilterModule as CoreFilters
+from ansible.plugins.filter.mathstuff import FilterModule as SetFilters
 from ansible.plugins.test.core import TestModule as CoreTests
 from ansible_collections.pgops.pgpool.plugins.filter.cluster import FilterModule as ClusterFilters
 from ansible_collections.pgops.pgpool.plugins.filter.pgpool_conf import FilterModule as PgpoolFilters
@@ -45,7 +46,7 @@ def _native(text):
 def _environment(kind, **options):
     environment = kind(undefined=jinja2.StrictUndefined, extensions=["jinja2.ext.do"], **options)
     environment.context_class = _LazyContext
-    environment.filters = {**CoreFilters().filters(), **environment.filters}
+    environment.filters = {**SetFilters().filters(), **CoreFilters().filters(), **environment.filters}
     for filters in (ClusterFilters().filters(), PgpoolFilters().filters()):
         environment.filters.update({f"pgops.pgpool.{name}": function for name, function in filters.items()})
     environment.tests.update(CoreTests().tests())

@@ -2,34 +2,23 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard script of the role, imported by its path: the decision as tables, then everything around it."""
+"""The guard before a start: the decision as a table, then everything around it. (Running: test_guard_running.py.)"""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
-import pwd
 import stat
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-SCRIPT = ROOT / "roles" / "guard" / "files" / "guard.py"
+from .guard_package import CONTROL, Systemd, ask, boot, decision, here, host, main, program, tell
+from .guard_package import seen as things
+from .guard_package import systemd as units
 
+Peer, Node, Pgpool = things.Peer, things.Node, things.Pgpool
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("pgops_guard", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-guard = load_script()
-Peer, Node, Pgpool = guard.Peer, guard.Node, guard.Pgpool
 US, THEM = "7000000000000000001", "7000000000000000002"
 
 DEAD = Peer("db2", "silent", detail="Connection refused")
@@ -50,7 +39,7 @@ def pool(us="up", them="up", primary=0, pg_primary=None, name="app1"):
 
 def seen(**more):
     """An old primary on timeline 1 that has watched long enough."""
-    base = guard.Observed("db1", 0, "primary", timeline=1, system_identifier=US, settle=5.0, confirmed_for=9.0)
+    base = things.Observed("db1", 0, "primary", timeline=1, system_identifier=US, settle=5.0, confirmed_for=9.0)
     return base._replace(**more)
 
 
@@ -107,15 +96,15 @@ DECISIONS = [
 
 @pytest.mark.parametrize(("name", "observed", "verdict", "words"), DECISIONS, ids=[row[0] for row in DECISIONS])
 def test_decision(name, observed, verdict, words):
-    decision = guard.decide(observed)
-    assert (decision.verdict, words in decision.reason) == (verdict, True), decision
+    decided = decision.decide(observed)
+    assert (decided.verdict, words in decided.reason) == (verdict, True), decided
     if verdict == "refuse":
-        assert "recover_standby.yml -l db1" in decision.next_step or "guard.py --permit" in decision.next_step
+        assert "recover_standby.yml -l db1" in decided.next_step or "guard.py --permit" in decided.next_step
 
 
 def test_two_primaries_are_never_solved_by_recovering_the_newer_one():
-    assert "recover_standby" not in guard.decide(seen(timeline=3, peers=(LEADS,))).next_step
-    assert "recover_standby" in guard.decide(seen(timeline=1, peers=(LEADS,))).next_step
+    assert "recover_standby" not in decision.decide(seen(timeline=3, peers=(LEADS,))).next_step
+    assert "recover_standby" in decision.decide(seen(timeline=1, peers=(LEADS,))).next_step
 
 
 @pytest.mark.parametrize(
@@ -136,15 +125,8 @@ def test_two_primaries_are_never_solved_by_recovering_the_newer_one():
 def test_as_what_it_would_start(tmp_path, files, expected):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert guard.start_role(tmp_path) == expected
-    assert guard.start_role(tmp_path / "not-there") == "none"
-
-
-CONTROL = """pg_control version number:            1300
-Database system identifier:           7000000000000000001
-Latest checkpoint's TimeLineID:       2
-Latest checkpoint's PrevTimeLineID:   2
-"""
+    assert here.start_role(tmp_path) == expected
+    assert here.start_role(tmp_path / "not-there") == "none"
 
 
 @pytest.mark.parametrize(
@@ -162,20 +144,20 @@ def test_own_timeline(tmp_path, controlled, files, expected):
     (tmp_path / "pg_wal").mkdir()
     for name in files:
         (tmp_path / "pg_wal" / name).write_text("")
-    assert guard.own_timeline(controlled, tmp_path) == expected
+    assert here.own_timeline(controlled, tmp_path) == expected
 
 
 def test_controldata():
-    assert guard.parse_controldata(CONTROL) == (2, US)
-    assert guard.parse_controldata("") == (None, None)
+    assert here.parse_controldata(CONTROL) == (2, US)
+    assert here.parse_controldata("") == (None, None)
 
 
 @pytest.mark.parametrize(
     ("rc", "stdout", "stderr", "expected"),
     [
-        (0, f"f|{US}|2\n", "", Peer("db2", "primary", 2, US)),
-        (0, f"t|{US}|1\n", "", Peer("db2", "standby", 1, US)),
-        (0, "t||\n", "", Peer("db2", "standby")),
+        (0, f"f|{US}|2|4096\n", "", Peer("db2", "primary", 2, US, lsn=4096)),
+        (0, f"t|{US}|1|4000\n", "", Peer("db2", "standby", 1, US, lsn=4000)),
+        (0, "t|||\n", "", Peer("db2", "standby")),
         (None, "", "", Peer("db2", "silent", detail="no answer in time")),
         (2, "", "psql: error: connection to server at x failed: Connection refused", "silent"),
         (2, "", "psql: error: x: timeout expired", "silent"),
@@ -190,7 +172,7 @@ def test_controldata():
     ],
 )
 def test_reading_a_peer(rc, stdout, stderr, expected):
-    peer = guard.read_peer("db2", guard.Answer(rc, stdout, stderr))
+    peer = ask.read_peer("db2", ask.Answer(rc, stdout, stderr))
     if isinstance(expected, Peer):
         assert peer == expected
     else:
@@ -210,7 +192,7 @@ def test_only_the_gist_of_an_error_is_told():
     error = """psql: error: connection to server at "10.1.7.107", port 5432 failed: Connection refused
 \tIs the server running on that host and accepting TCP/IP connections?\n"""
     gist = 'connection to server at "10.1.7.107", port 5432 failed: Connection refused'
-    assert guard.read_peer("db2", guard.Answer(2, "", error)).detail == gist
+    assert ask.read_peer("db2", ask.Answer(2, "", error)).detail == gist
 
 
 @pytest.mark.parametrize(
@@ -231,47 +213,13 @@ def test_only_the_gist_of_an_error_is_told():
     ],
 )
 def test_reading_a_pgpool(rc, text, nodes, detail):
-    pgpool = guard.read_pgpool("app1", guard.Answer(rc, text, "" if rc == 0 else text))
+    pgpool = ask.read_pgpool("app1", ask.Answer(rc, text, "" if rc == 0 else text))
     assert pgpool.nodes == nodes and detail in pgpool.detail
 
 
 @pytest.fixture
 def config(tmp_path):
-    """A host whose database would start as a primary; its psql and pg_controldata are scripts of the test."""
-    data, programs, run = tmp_path / "data", tmp_path / "bin", tmp_path / "run"
-    for folder in (data / "pg_wal", programs):
-        folder.mkdir(parents=True)
-    run.mkdir(mode=0o755)
-    (data / "PG_VERSION").write_text("15\n")
-    return {
-        "schema": 1,
-        "name": "db1",
-        "backend_id": 0,
-        "data_directory": str(data),
-        "bin_directory": str(programs),
-        "os_user": pwd.getpwuid(os.geteuid()).pw_name,
-        "user": "healthcheck",
-        "database": "postgres",
-        "ssl_mode": "prefer",
-        "timeout": 2,
-        "settle": 5,
-        "lone_start": "hold",
-        "permit_file": str(run / "start-permitted"),
-        "permit_max_age": 300,
-        "paused_file": str(tmp_path / "paused"),
-        "state_file": str(tmp_path / "guard.json"),
-        "patience": 10,
-        "unit": "postgresql@15-main.service",
-        "watch_unit": "pgops-guard.service",
-        "peers": [{"name": "db2", "address": "10.1.7.107", "port": 5432}],
-        "pgpools": [{"name": "app1", "address": "10.1.7.104", "port": 5432}],
-    }
-
-
-def program(config, name, script):
-    path = pathlib.Path(config["bin_directory"], name)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+    return host(tmp_path)
 
 
 def test_asks_everybody_at_once(config):
@@ -279,11 +227,11 @@ def test_asks_everybody_at_once(config):
     program(
         config,
         "psql",
-        f'case "$*" in *POOL_NODES*) cat <<"END"\n{NODES_43}END\n;; *) echo "f|{US}|$PGCONNECT_TIMEOUT";; esac',
+        f'case "$*" in *POOL_NODES*) cat <<"END"\n{NODES_43}END\n;; *) echo "f|{US}|$PGCONNECT_TIMEOUT|77";; esac',
     )
-    found = guard.observe(config)
+    found = boot.observe(config)
     assert (found.timeline, found.system_identifier) == (2, US)
-    assert found.peers == (Peer("db2", "primary", 2, US),)
+    assert found.peers == (Peer("db2", "primary", 2, US, lsn=77),)
     assert [node.status for node in found.pgpools[0].nodes] == ["down", "up"]
 
 
@@ -291,24 +239,24 @@ def test_a_frozen_peer_costs_only_the_limit(config):
     config["timeout"] = 0.3
     program(config, "pg_controldata", "exit 1")
     program(config, "psql", "exec sleep 30")
-    found = guard.observe(config)
+    found = boot.observe(config)
     assert found.peers[0].detail == found.pgpools[0].detail == "no answer in time"
 
 
 def test_nobody_is_asked_when_it_does_not_matter(config):
     program(config, "psql", f"touch {config['state_file']}.asked")
     pathlib.Path(config["data_directory"], "standby.signal").touch()
-    assert guard.observe(config).data == "standby"
+    assert boot.observe(config).data == "standby"
     assert not os.path.exists(config["state_file"] + ".asked")
 
 
 def test_missing_programs_are_no_permission(config):
-    found = guard.observe(config)
-    assert found.peers[0].answer == "unclear" and guard.decide(found).verdict == "wait"
+    found = boot.observe(config)
+    assert found.peers[0].answer == "unclear" and decision.decide(found).verdict == "wait"
 
 
 def test_passwords_are_not_among_the_words(config):
-    argv = guard.Asker(config).psql(config["peers"][0], query="select 1", options=("-t",))
+    argv = ask.Asker(config).psql(config["peers"][0], query="select 1", options=("-t",))
     assert "-w" in argv and not any("assword" in word for word in argv[1:])
 
 
@@ -333,7 +281,7 @@ def run_guard(config, looks, capsys, patience=None):
         clock.now += 0.25
         return queue.pop(0) if len(queue) > 1 else queue[0]
 
-    decision = guard.deliberate(config, patience=patience, look=look, clock=clock, sleep=clock.sleep)
+    decision = boot.deliberate(config, patience=patience, look=look, clock=clock, sleep=clock.sleep)
     return decision, clock.now, capsys.readouterr().out.splitlines()
 
 
@@ -397,7 +345,7 @@ def test_a_full_disk_keeps_no_database_down(config, capsys):
 def test_journal_priorities(monkeypatch, capsys):
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     for verdict, level in (("allow", 6), ("wait", 4), ("refuse", 3)):
-        guard.tell(guard.Decision(verdict, "x"))
+        tell.tell(things.Decision(verdict, "x"))
         assert capsys.readouterr().out.startswith(f"<{level}>")
 
 
@@ -424,45 +372,27 @@ def test_permit(config, age, mode, folder_mode, owner, problem):
     permit.parent.chmod(folder_mode)
     os.chown(permit, owner, 0)
     now = permit.stat().st_mtime + age
-    told = guard.permit_problem(str(permit), now=now, max_age=300)
+    told = here.permit_problem(str(permit), now=now, max_age=300)
     assert told is None if problem is None else problem in told
 
 
 def test_no_permit_and_a_link_as_permit(config):
-    assert guard.permit_problem(config["permit_file"], now=0, max_age=300) == "there is none"
+    assert here.permit_problem(config["permit_file"], now=0, max_age=300) == "there is none"
     os.symlink("/etc/hostname", config["permit_file"])
-    assert "others" in guard.permit_problem(config["permit_file"], now=0, max_age=300)
+    assert "others" in here.permit_problem(config["permit_file"], now=0, max_age=300)
 
 
 def run_main(config, tmp_path, *words):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
-    return guard.main(["--config", str(path), *words])
-
-
-class Systemd:
-    """systemctl: tells the states of PostgreSQL one after the other (the last for ever), and remembers what it did."""
-
-    def __init__(self, *states):
-        self.states, self.started = list(states), []
-
-    def __call__(self, *words):
-        if words[0] == "show":
-            return "ActiveState=" + (self.states.pop(0) if len(self.states) > 1 else self.states[0])
-        self.started.append(words)
-        return ""
+    return main.main(["--config", str(path), *words])
 
 
 @pytest.fixture
 def systemd(monkeypatch):
     fake = Systemd("failed")
-    monkeypatch.setattr(guard, "systemctl", fake)
-    monkeypatch.setattr(guard.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(units, "systemctl", fake)
     return fake
-
-
-GOES_ON = ("start", "--no-block", "pgops-guard.service")
-STARTS = ("start", "--no-block", "postgresql@15-main.service")
 
 
 def let_peer_say(config, words):
@@ -480,41 +410,14 @@ def test_patience_ends_only_without_confirmation(config, capsys):
 def test_a_start_that_cannot_be_decided_is_handed_over(config, tmp_path, systemd, capsys):
     config["patience"] = 0
     assert run_main(config, tmp_path) == 75
-    assert systemd.started == [GOES_ON] and "goes on asking" in capsys.readouterr().out
+    assert systemd.done == ["start pgops-guard-wait.service"] and "goes on asking" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("words", "status"), [(f"echo 'f|{US}|3'", 1), (f"echo 't|{US}|2'", 0)])
+@pytest.mark.parametrize(("words", "status"), [(f"echo 'f|{US}|3|9'", 1), (f"echo 't|{US}|2|9'", 0)])
 def test_a_decided_start_hands_nothing_over(config, tmp_path, systemd, words, status):
     config["settle"] = 0
     let_peer_say(config, words)
-    assert run_main(config, tmp_path) == status and systemd.started == []
-
-
-@root_only
-def test_the_watch_starts_it_with_a_permit(config, tmp_path, systemd):
-    config["settle"] = 0
-    let_peer_say(config, f"echo 't|{US}|2'")
-    assert run_main(config, tmp_path, "--watch") == 0 and systemd.started == [STARTS]
-    assert os.path.exists(config["permit_file"])
-
-
-@pytest.mark.parametrize(
-    ("states", "standby", "words", "status", "said"),
-    [
-        (["failed"], False, f"echo 'f|{US}|3'", 1, "REFUSED"),
-        (["active"], False, "exit 2", 0, "PostgreSQL runs"),
-        (["activating", "activating", "active"], False, "exit 2", 0, "PostgreSQL runs"),
-        (["inactive"], True, "exit 2", 0, "whoever changed that"),
-    ],
-)
-def test_the_watch_starts_nothing(config, tmp_path, systemd, capsys, states, standby, words, status, said):
-    systemd.states = states
-    let_peer_say(config, words)
-    if standby:
-        pathlib.Path(config["data_directory"], "standby.signal").touch()
-    assert run_main(config, tmp_path, "--watch") == status
-    assert systemd.started == [] and not os.path.exists(config["permit_file"])
-    assert said in capsys.readouterr().out
+    assert run_main(config, tmp_path) == status and systemd.done == []
 
 
 @root_only
@@ -533,13 +436,13 @@ def test_a_standby_uses_it_up_as_well(config, tmp_path):
 
 
 def test_refusal_is_the_exit_status(config, tmp_path, capsys):
-    let_peer_say(config, f"echo 'f|{US}|3'")
+    let_peer_say(config, f"echo 'f|{US}|3|9'")
     assert run_main(config, tmp_path) == 1
     assert "db2 is a primary on timeline 3" in capsys.readouterr().out
 
 
 def test_explain_decides_nothing(config, tmp_path, capsys):
-    let_peer_say(config, f"echo 't|{US}|2'")
+    let_peer_say(config, f"echo 't|{US}|2|9'")
     assert run_main(config, tmp_path, "--explain") == 0
     assert json.loads(capsys.readouterr().out)["decision"] == "allow"
     assert not os.path.exists(config["state_file"])
@@ -549,5 +452,5 @@ def test_explain_decides_nothing(config, tmp_path, capsys):
 def test_broken_configuration_is_no_permission(tmp_path, capsys, text):
     path = tmp_path / "config.json"
     path.write_text(text)
-    assert guard.main(["--config", str(path)]) == 1 and guard.main(["--config", str(path) + ".no"]) == 1
+    assert main.main(["--config", str(path)]) == 1 and main.main(["--config", str(path) + ".no"]) == 1
     assert "deploy_cluster.yml" in capsys.readouterr().out

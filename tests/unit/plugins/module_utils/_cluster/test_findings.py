@@ -65,6 +65,16 @@ def test_a_degenerate_node_is_mended_by_recover_standby():
     assert item["command"] == "ansible-playbook recover_standby.yml -l postgres-db1"
 
 
+@pytest.mark.parametrize("next_step", ["see to the network", ""])
+def test_a_fenced_node_says_why_and_what_its_guard_wants(next_step):
+    postgres, pgpools = c.after_failover()
+    fence = {"time": "2026-11-22T22:11:50Z", "code": "isolated", "reason": "cut off", "next_step": next_step}
+    postgres["postgres-db1"]["postgres"]["fenced"] = fence
+    item = next(i for i in found(postgres, pgpools) if i["code"] == "fenced")
+    assert item["host"] == "postgres-db1" and "by the guard" in item["message"] and "cut off" in item["message"]
+    assert item["command"] == (next_step or "ansible-playbook recover_standby.yml -l postgres-db1")
+
+
 def test_an_unused_slot_of_a_member_is_named_with_what_it_keeps():
     postgres, pgpools = c.after_failover()
     postgres["postgres-db2"]["postgres"]["slots"] = [{"name": "pgops_0", "active": False, "retained_bytes": 123}]

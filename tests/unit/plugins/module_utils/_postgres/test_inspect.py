@@ -142,6 +142,15 @@ def test_a_stopped_server_is_told_by_its_files(node):
     assert "values" not in facts["control"] and facts["error"] is None
 
 
+def test_a_server_that_the_guard_ended_says_why(node, tmp_path, monkeypatch):
+    node.initialise()
+    monkeypatch.setattr(inspect.marks, "STATE_DIRECTORY", str(tmp_path))
+    assert node.inspect()["fenced"] is None
+    fence = {"time": "t", "code": "newer_primary", "reason": "db2 is a primary", "next_step": "recover"}
+    (tmp_path / "fenced.json").write_text(json.dumps({**fence, "schema": 1, "evidence": {}}))
+    assert node.inspect()["fenced"] == fence
+
+
 def test_a_stopped_standby_shows_no_password(node):
     node.control["state"] = "shut down in recovery"
     facts = node.initialise().standby().inspect()

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one look leaves for the next ones. Pure; all times are seconds of one clock that no freeze stops."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .running import contradiction, idle, promotable
+from .seen import PRIMARY, same_system
+
+FREEZE = 5.0  # looks are a second apart: after more than this we were frozen, and know nothing of the meantime
+
+
+class Heard(t.NamedTuple):
+    """The last position of a primary that this host has heard of."""
+
+    host: str
+    timeline: int | None
+    lsn: int
+    time: str
+
+
+class Memory(t.NamedTuple):
+    looked_at: float | None = None
+    role: str = ""
+    contact_at: float = 0.0
+    against: int = 0
+    silent_looks: int = 0
+    attached: str = ""
+    idle_looks: int = 0
+    heard: Heard | None = None
+
+
+def frozen(memory, now):
+    return memory.looked_at is not None and now - memory.looked_at > FREEZE
+
+
+def remember(memory, look, *, started, now, time):
+    """Return (the look with what is known from before, the memory for the next one).
+
+    ``started`` is when the look began: what it reached was there then. ``time`` is the same moment for people.
+    """
+    fresh = memory.looked_at is None or frozen(memory, started) or memory.role != look.own.role
+    if fresh:
+        memory = Memory(contact_at=started, attached=memory.attached, heard=memory.heard)
+    look = look._replace(against=memory.against + 1 if contradiction(look) else 0)
+    look = look._replace(idle_looks=memory.idle_looks + 1 if idle(look) else 0)
+    if look.contact:
+        attached = promotable(look) if look.own.answers or look.pgpools else memory.attached
+        look = look._replace(silent_looks=0, isolated_for=0.0, attached=attached)
+        contact_at = started
+    else:
+        isolated_for = max(0.0, now - memory.contact_at)
+        look = look._replace(silent_looks=memory.silent_looks + 1, isolated_for=isolated_for, attached=memory.attached)
+        contact_at = memory.contact_at
+    return look, Memory(
+        looked_at=now,
+        role=look.own.role,
+        contact_at=contact_at,
+        against=look.against,
+        silent_looks=look.silent_looks,
+        attached=look.attached,
+        idle_looks=look.idle_looks,
+        heard=hear(memory.heard, look, time),
+    )
+
+
+def hear(before, look, time):
+    """The newest position of a primary: of the newest timeline, and never lower than what was heard of the same one."""
+    found = [
+        Heard(peer.name, peer.timeline, peer.lsn, time)
+        for peer in look.peers
+        if peer.answer == PRIMARY and peer.lsn is not None and same_system(look.own, peer)
+    ]
+    if look.own.role == PRIMARY and look.own.lsn is not None:
+        found.append(Heard(look.name, look.own.timeline, look.own.lsn, time))
+    if not found:
+        return before
+    best = max(found, key=lambda one: (one.timeline or 0, one.lsn))
+    if before is None:
+        return best
+    if (best.timeline or 0) < (before.timeline or 0):
+        return before
+    if (best.host, best.timeline) == (before.host, before.timeline):
+        return best._replace(lsn=max(best.lsn, before.lsn))
+    return best
