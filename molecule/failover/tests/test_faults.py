@@ -12,8 +12,8 @@ import pytest
 from faults import FAULTS, Drill
 from proof import eventually
 
-# The ones that ``make test`` takes: a planned end, a server that hangs, half a network, a false alarm. (test_guard.py cuts
-# the primary off from everything.)
+# The ones that ``make test`` takes: a planned end, a server that hangs, half a network, a false alarm.
+# (test_guard.py cuts the primary off from everything.)
 CHOSEN = ("service_stopped", "host_frozen", "primary_cut_from_pgpools", "backend_crashed")
 NAMES = tuple(FAULTS) if os.environ.get("PGOPS_FAULTS") == "all" else CHOSEN
 
