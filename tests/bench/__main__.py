@@ -16,6 +16,7 @@ from . import (
     figures,
     measure_basebackup,
     measure_delta,
+    measure_false_alarms,
     measure_faults,
     measure_memory,
     measure_noop,
@@ -35,6 +36,7 @@ CLUSTER = {
     "delta": measure_delta,
     "memory": measure_memory,
     "faults": measure_faults,
+    "false_alarms": measure_false_alarms,
 }
 BEGAN = time.monotonic()
 

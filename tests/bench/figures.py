@@ -23,6 +23,7 @@ TARGETS = {
     "noop": ("value", 6.0),
     "memory_rewind": ("value", 64.0),
     "memory_basebackup": ("value", 64.0),
+    "false_failovers": ("value", 0.0),
     "outage_postmaster_killed": ("value", 1.0),
     "outage_service_stopped": ("value", 1.0),
     "outage_host_killed": ("value", 3.5),

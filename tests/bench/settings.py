@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "faults", "peers")
+MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "faults", "false_alarms", "peers")
 MIB_PER_SCALE = 15.5  # of a fresh pgbench database
 COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
 FALSE = ("", "0", "no", "false")
@@ -24,6 +24,7 @@ class Settings(t.NamedTuple):
     runs: int
     only: tuple[str, ...]
     files: int
+    false_minutes: int
     keep: bool
     project: str
     subnet: str
@@ -51,6 +52,7 @@ def read(environ: t.Mapping[str, str]) -> Settings:
         runs=_number(environ, "BENCH_RUNS", 3),
         only=only or MEASUREMENTS,
         files=_number(environ, "BENCH_FILES", 200000),
+        false_minutes=_number(environ, "BENCH_FALSE_MINUTES", 30),
         keep=environ.get("LAB_KEEP", "").lower() not in FALSE,
         project=environ.get("LAB_PROJECT") or "bench",
         subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",

@@ -86,11 +86,15 @@ def test_every_target_names_a_figure_that_is_measured():
     from tests.bench import (
         measure_basebackup,
         measure_delta,
+        measure_false_alarms,
         measure_faults,
         measure_memory,
         measure_noop,
         measure_rewind,
     )
 
-    modules = (measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory, measure_faults)
+    modules = (
+        measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory, measure_faults,
+        measure_false_alarms,
+    )  # fmt: skip
     assert set(figures.TARGETS) <= {name for module in modules for name in module.NAMES}
