@@ -68,7 +68,7 @@ class Pair:
         assert now.primary != name
         eventually(now.healthy, timeout=60)
         assert self.lab.ssh(name, "test -e /var/lib/pgops/fenced.json").returncode == 1
-        assert changed(self.recover(name).stdout) == 0
+        assert changed(self.recover(name, *arguments).stdout) == 0
 
     def recover(self, name, *arguments):
         return self.lab.playbook("recover_standby.yml", "-l", name, *arguments)

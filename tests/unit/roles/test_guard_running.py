@@ -293,7 +293,9 @@ def test_a_standby_follows_in_the_second_look():
         (("db2", 2, 500), standby(LEADS), ("db2", 2, 500)),  # a late answer
         (("db1", 1, 500), standby(LEADS), ("db2", 2, 120)),  # another primary
         (("db1", 1, 500), standby(DEAD), ("db1", 1, 500)),  # silence
-        (("db3", 3, 500), standby(LEADS), ("db3", 3, 500)),  # an old one that came back
+        (("db3", 3, 500), standby(LEADS), ("db2", 2, 120)),  # promoted by mistake, and gone again
+        (None, standby(LEADS, LEADS3._replace(timeline=3), own=THERE), ("db2", 2, 120)),  # the one that we follow
+        (None, primary(LEADS), ("db1", 1, 100)),
         (None, standby(EQUAL, LEADS3), ("db3", 2, 130)),
         (None, standby(LEADS._replace(lsn=None)), None),
     ],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .running import contradiction, idle, promotable
+from .running import contradiction, follows, idle, promotable
 from .seen import PRIMARY, same_system
 
 FREEZE = 5.0  # looks are a second apart: after more than this we were frozen, and know nothing of the meantime
@@ -68,21 +68,20 @@ def remember(memory, look, *, started, now, time):
 
 
 def hear(before, look, time):
-    """The newest position of a primary: of the newest timeline, and never lower than what was heard of the same one."""
-    found = [
-        Heard(peer.name, peer.timeline, peer.lsn, time)
-        for peer in look.peers
-        if peer.answer == PRIMARY and peer.lsn is not None and same_system(look.own, peer)
-    ]
+    """The last position of the primary that counts here; of the same one never lower than what was heard before.
+
+    Of several that is ourselves, then the one that we follow, then the newest: one that was promoted by mistake, and is
+    gone again, must not stay in mind because of its timeline.
+    """
     if look.own.role == PRIMARY and look.own.lsn is not None:
-        found.append(Heard(look.name, look.own.timeline, look.own.lsn, time))
-    if not found:
-        return before
-    best = max(found, key=lambda one: (one.timeline or 0, one.lsn))
-    if before is None:
-        return best
-    if (best.timeline or 0) < (before.timeline or 0):
-        return before
-    if (best.host, best.timeline) == (before.host, before.timeline):
-        return best._replace(lsn=max(best.lsn, before.lsn))
-    return best
+        found = Heard(look.name, look.own.timeline, look.own.lsn, time)
+    else:
+        primaries = [one for one in look.peers if one.answer == PRIMARY and one.lsn is not None]
+        primaries = [one for one in primaries if same_system(look.own, one)]
+        if not primaries:
+            return before
+        best = max(primaries, key=lambda one: (follows(look.own, one), one.timeline or 0, one.lsn))
+        found = Heard(best.name, best.timeline, best.lsn, time)
+    if before is not None and (found.host, found.timeline) == (before.host, before.timeline):
+        return found._replace(lsn=max(found.lsn, before.lsn))
+    return found
