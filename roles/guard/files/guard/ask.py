@@ -131,8 +131,8 @@ class Asker:
 
     def psql(self, target, *, query, options):
         """A question to another server, as the health check's user."""
-        return self.words(*options, "-h", target["address"], "-p", str(target["port"]), "-U", self.config["user"],
-                           "-d", self.config["database"], "-c", query)  # fmt: skip
+        where = ("-h", target["address"], "-p", str(target["port"]), "-U", self.config["user"])
+        return self.words(*options, *where, "-d", self.config["database"], "-c", query)
 
     def local_psql(self, *options):
         """A command for our own server, as its owner through the socket."""
