@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two standbys, and guards that are at work: nobody has to do anything about the standby that was not promoted."""
+"""Afterwards, with the guards at work: nobody has to do anything about the standby that was not promoted."""
 
 from __future__ import annotations
 
