@@ -74,10 +74,13 @@ def receiver_sql(major):
 
 
 def segments_sql():
-    """The WAL files that hold one position, whatever their timeline."""
+    """The newest timeline with a WAL file that holds one position. A server has the history of every timeline (but
+    the first) that it followed: a file without it belongs to none of its own.
+    """
     return (
-        "SELECT max(left(name, 8)) AS timeline FROM pg_ls_waldir()"
-        " WHERE name ~ '^[0-9A-F]{24}$' AND right(name, 16) = %s"
+        "SELECT max(left(file.name, 8)) AS timeline FROM pg_ls_waldir() AS file"
+        " JOIN pg_ls_waldir() AS history ON history.name = left(file.name, 8) || '.history'"
+        " WHERE file.name ~ '^[0-9A-F]{24}$' AND right(file.name, 16) = %s"
     )
 
 

@@ -30,6 +30,7 @@ from .work import MethodFailed, failed
 
 RECOVERY_LIMIT = 3600.0
 _DONE = re.compile(r"(\d+)/(\d+) kB \(\s*\d+%\) copied")
+_WAL = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}(?:\.partial)?|\.history)$")
 _NEEDS = re.compile(r"need to copy (\d+) MB")
 
 
@@ -50,7 +51,7 @@ def run(work, observed, decision):
     standby_config.close(work.data_directory)
     with work.timed("rewind"):
         answer = _overwrite(work, place)
-    finish(work, place)
+    finish(work, observed, place)
     return moved_bytes(answer.stdout + answer.stderr), place, kept
 
 
@@ -69,8 +70,9 @@ def _overwrite(work, place):
         raise
 
 
-def finish(work, place):
+def finish(work, observed, place):
     """Make what pg_rewind left the directory of a standby, before a server can open it."""
+    _discard_foreign_wal(work, observed.primary)
     own_files.restore(work, work.data_directory)
     standby_config.write(work.data_directory, _major(work), work.desired)
     standby_config.drop_slots(work.data_directory)
@@ -78,10 +80,24 @@ def finish(work, place):
     standby_config.reopen(work.data_directory)
 
 
-def resume(work, place):
+def resume(work, observed):
     """Finish what a killed run of pg_rewind left complete, perhaps not yet on disk."""
     os.sync()
-    finish(work, place)
+    finish(work, observed, observed.target.kept_before)
+
+
+def _discard_foreign_wal(work, primary):
+    """Remove WAL of timelines that the primary was never on; the salvage has it.
+
+    pg_rewind leaves the segment in which the fork lies. The next promotion may give its number to another timeline,
+    and a standby replays what lies in pg_wal before it asks the primary for it.
+    """
+    known = {primary.timeline, *(entry["timeline"] for entry in primary.history)}
+    folder = os.path.join(work.data_directory, "pg_wal")
+    for name in os.listdir(folder):
+        found = _WAL.match(name)
+        if found and int(found.group(1), 16) not in known:
+            os.unlink(os.path.join(folder, name))
 
 
 def expected_bytes(work):

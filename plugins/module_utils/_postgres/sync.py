@@ -241,7 +241,7 @@ class _Run:
     def _start(self, observed, decision):
         folder, target = self.work.data_directory, observed.target
         if target.resumable:
-            rewind.resume(self.work, target.kept_before)
+            rewind.resume(self.work, observed)
         elif not target.unfinished:
             self.work.marks.note(marks.STARTED)
         standby_config.write(folder, layouts.major(self.work.layout.version), self.work.desired)

@@ -103,6 +103,18 @@ def test_while_it_works_nothing_can_start_the_directory(build):
     assert modes == [(0o720, marks.REWINDING)]
 
 
+def test_no_wal_stays_of_a_timeline_that_the_primary_was_never_on(build):
+    """The next promotion may give its number to another timeline. What pg_rewind leaves is in the salvage."""
+    node = build(commits=0)
+    own = ["000000010000000000000003", "000000020000000000000003", "00000002.history", "archive_status"]
+    foreign = ["000000030000000000000003", "000000030000000000000004.partial", "00000003.history"]
+    for name in own + foreign:
+        (node.data / "pg_wal" / name).write_text("")
+    _moved, place, _kept = node.run()
+    assert sorted(os.listdir(node.data / "pg_wal")) == sorted(own)
+    assert set(foreign) < set(os.listdir(os.path.join(place, "pg_wal")))
+
+
 def test_a_rehearsal_that_fails_has_cost_nothing(build):
     node = build(pg_rewind=(1, "", "pg_rewind: error: no luck"))
     with pytest.raises(MethodFailed, match="no luck"):
@@ -193,7 +205,7 @@ def test_expected_bytes_are_unknown_when_it_cannot_tell(tmp_path):
 def test_what_a_killed_run_left_complete_is_only_finished(build):
     node = build()
     node.job.marks.note(marks.REWINDING, salvage="/s")
-    rewind.resume(node.job, "/s")
+    rewind.resume(node.job, node.seen._replace(target=node.seen.target._replace(kept_before="/s")))
     assert node.runner.calls == []
     assert node.job.marks.journal()["salvage"] == "/s"
     assert (node.data / "standby.signal").exists()

@@ -168,7 +168,7 @@ class Node:
         methods = {"rewind": rewind, "basebackup": basebackup}
         if decision.method == "start":
             assert seen.target.resumable
-            rewind.resume(self.job, seen.target.kept_before)
+            rewind.resume(self.job, seen)
         else:
             methods[decision.method].run(self.job, seen, decision)
         return decision.method
