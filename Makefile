@@ -6,7 +6,7 @@ TOOLS := tests/tools
 RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
-SCENARIOS := default recover_standby failover user_directory interrupted more_standbys old_versions
+SCENARIOS := failover default recover_standby more_standbys interrupted user_directory old_versions
 # SUITE:SCENARIO for `test-matrix`: every case of `interrupted`, every fault of `failover`, and PostgreSQL 13, 17 and 18.
 MATRIX := bookworm:interrupted bookworm:failover
 MATRIX += bullseye:user_directory trixie:user_directory forky:user_directory

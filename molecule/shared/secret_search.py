@@ -13,10 +13,21 @@ SECRETS = (
     "pgops_pcp_password", "pgops_watchdog_authkey",
 )  # fmt: skip
 SAMPLER = """
-timeout {seconds} bash -c 'while :; do
-  for d in /proc/[0-9]*; do cat $d/cmdline $d/environ 2>/dev/null | tr "\\0" " "; echo; done
-  sleep 0.2
-done' > /root/ps-samples 2>/dev/null; true
+import os, time
+until, seen = time.monotonic() + {seconds}, set()
+with open("/root/ps-samples", "wb") as samples:
+    while time.monotonic() < until and not os.path.exists("/root/ps-enough"):
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            for part in ("cmdline", "environ"):
+                try:
+                    with open(f"/proc/{{process}}/{{part}}", "rb") as stream:
+                        text = stream.read()
+                except OSError:
+                    continue
+                if text not in seen:
+                    seen.add(text)
+                    samples.write(text.replace(bytes(1), b" ") + b"\\n")
+        time.sleep(0.1)
 """
 
 
@@ -36,7 +47,7 @@ def in_text(lab, text):
 
 
 class ProcessSampler:
-    """Samples argv and environment of every process of a host, five times a second, while a block runs."""
+    """Samples argv and environment of every process of a host, nearly ten times a second, while a block runs."""
 
     def __init__(self, lab, seconds=180):
         self.lab = lab
@@ -44,7 +55,8 @@ class ProcessSampler:
         self.names = lab.databases + lab.pgpools
 
     def __enter__(self):
-        command = SAMPLER.format(seconds=self.seconds)
+        script = SAMPLER.format(seconds=self.seconds)
+        command = f"umask 077; rm -f /root/ps-enough; python3 - <<'END'\n{script}\nEND"
         self.threads = [threading.Thread(target=self.lab.ssh, args=(n, command, self.seconds + 60)) for n in self.names]
         for thread in self.threads:
             thread.start()
@@ -52,7 +64,7 @@ class ProcessSampler:
 
     def __exit__(self, *_exc):
         for name in self.names:
-            self.lab.ssh(name, "pkill -x timeout")
+            self.lab.run(name, "touch /root/ps-enough")
         for thread in self.threads:
             thread.join(30)
 
@@ -63,7 +75,7 @@ class ProcessSampler:
             sample = self.lab.run(name, "cat /root/ps-samples")
             assert "systemd" in sample, f"no samples on {name}"
             seen[name] = in_text(self.lab, sample)
-            self.lab.run(name, "rm -f /root/ps-samples")
+            self.lab.run(name, "rm -f /root/ps-samples /root/ps-enough")
         return {name: found for name, found in seen.items() if found}
 
 

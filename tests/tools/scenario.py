@@ -15,14 +15,18 @@ import time
 from checks import RESULTS, ROOT, Check, environment_bin, write_junit
 
 STANDBYS = {"more_standbys": "2"}
-SUBNET = "10.1.27.0/24"  # not the demo's: a lab that is up is left alone
+FIRST_SUBNET = 32  # 10.1.N.0/24, one for each scenario, none of them the demo's: a lab that is up is left alone
+
+
+def scenarios() -> list[str]:
+    return sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
 
 
 def environment(name: str, results: str) -> dict[str, str]:
     """Each scenario is a lab project of its own; whatever pytest runs in it leaves its results for the summary."""
     env = dict(os.environ)
     env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
-    env.setdefault("LAB_SUBNET", SUBNET)
+    env.setdefault("LAB_SUBNET", f"10.1.{FIRST_SUBNET + scenarios().index(name)}.0/24")
     env.setdefault("LAB_IMAGE", "bare" if name == "default" else "packages")  # a first deployment installs them
     env.setdefault("LAB_STANDBYS", STANDBYS.get(name, "1"))
     env["PYTEST_ADDOPTS"] = (
@@ -33,9 +37,8 @@ def environment(name: str, results: str) -> dict[str, str]:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-        print(f"Which scenario? make scenario S=<one of: {' '.join(names)}>", file=sys.stderr)
+    if len(sys.argv) != 2 or sys.argv[1] not in scenarios():
+        print(f"Which scenario? make scenario S=<one of: {' '.join(scenarios())}>", file=sys.stderr)
         return 2
     name = sys.argv[1]
     stage = os.environ.get("STAGE") or f"scenario-{name}"

@@ -1,7 +1,7 @@
 """Run the stages of `make test` and sum up what really ran.
 
-Quick stages run two at a time, to the end. The scenarios need the machine for themselves (they measure time) and come
-after, one by one; they are left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same.
+Stages run LANES at a time (2; each scenario in a lab of its own). The scenarios come after the quick stages; they are
+left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same. With LANES=1 they are shown live.
 Each stage is a make target. Its tests are counted from the JUnit files that it leaves in .cache/results/<stage>/.
 """
 
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from checks import RESULTS, ROOT
 
 GATES = {"lint", "units"}
+LANES = int(os.environ.get("LANES", "2"))
 QUICK_LIMIT = int(os.environ.get("QUICK_STAGE_SECONDS", "1200"))
 SCENARIO_LIMIT = int(os.environ.get("SCENARIO_SECONDS", "2700"))
 OUTPUT = threading.Lock()
@@ -124,20 +125,23 @@ def say(text: str) -> None:
 
 
 def run_all(quick: list[Stage], lab: list[Stage]) -> None:
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    run_together(quick, live=False)
+    broken = [stage.name for stage in quick if stage.failed and stage.name in GATES]
+    if broken and lab and os.environ.get("KEEP_GOING", "0") in ("", "0"):
+        say(f"--- the scenarios are not run: mend {' and '.join(broken)} first, or set KEEP_GOING=1")
+        return
+    run_together(lab, live=LANES == 1)
+
+
+def run_together(stages: list[Stage], *, live: bool) -> None:
+    with ThreadPoolExecutor(max_workers=LANES) as pool:
         try:
-            list(pool.map(lambda stage: stage.run(live=False), quick))
+            list(pool.map(lambda stage: stage.run(live=live), stages))
         except BaseException:  # interrupted: what has started must not outlive us
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(RUNNING):
                 end(process)
             raise
-    broken = [stage.name for stage in quick if stage.failed and stage.name in GATES]
-    if broken and lab and os.environ.get("KEEP_GOING", "0") in ("", "0"):
-        say(f"--- the scenarios are not run: mend {' and '.join(broken)} first, or set KEEP_GOING=1")
-        return
-    for stage in lab:
-        stage.run(live=True)
 
 
 def report(stages: list[Stage]) -> int:
