@@ -29,8 +29,9 @@ class Node:
         self.version = lab.run(DB2, "ls /etc/postgresql").strip()
         self.data = f"/var/lib/postgresql/{self.version}/main"
         self.unit = f"postgresql@{self.version}-main"
-        # It is promoted by hand here, and has to live long enough to be written to.
-        self.run("touch /var/lib/pgops/paused")
+        # It is promoted by hand here, beside the primary; neither guard may put an end to that.
+        for host in (DB1, DB2):
+            lab.run(host, "touch /var/lib/pgops/paused")
 
     def run(self, command):
         return self.lab.run(DB2, command)
