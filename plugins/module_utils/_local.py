@@ -61,6 +61,18 @@ class LocalRunner(Runner):
         process = subprocess.Popen(argv, env=environment, **quiet)  # pylint: disable=consider-using-with
         return lambda: process.poll() is not None
 
+    def converse(self, argv, *, user):
+        return subprocess.Popen(  # pylint: disable=consider-using-with
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=_with_home({"PATH": ":".join(SYSTEM_PATHS), "LC_ALL": "C.UTF-8"}, user),
+            start_new_session=True,
+            preexec_fn=_preparation(user, outlives=False),
+        )
+
     def which(self, name, *, paths=()):
         for folder in (*paths, *SYSTEM_PATHS):
             candidate = os.path.join(folder, name)

@@ -52,6 +52,10 @@ class Runner(abc.ABC):
         """Start a command for whose end nobody waits; return a function that tells whether it has ended."""
         raise NotImplementedError
 
+    def converse(self, argv, *, user):
+        """Start a command to talk with as ``user``; returns its Popen: bytes in, both its streams out in one."""
+        raise NotImplementedError
+
     @abc.abstractmethod
     def which(self, name, *, paths=()):
         """Return the absolute path of a program, or None. ``paths`` are looked at first, the system's after."""

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -24,7 +25,8 @@ printf '%s|%s|%s\n' "$host" "$PGCONNECT_TIMEOUT" "$statements" >>"$FAKES/psql.lo
 case $statements in
   *pg_promote*) file=sql_promote;;
   *slot*) exit 0;;
-  *) file=sql_wal;;
+  *wal*) file=sql_wal;;
+  *) file=sql_role;;
 esac
 [ -e "$FAKES/$host.$file" ] || { echo "no way to $host" >&2; exit 2; }
 cat "$FAKES/$host.$file"
@@ -327,6 +329,51 @@ def test_paused(stage):
     assert stage.run().returncode == 3
     assert stage.events()[0]["result"] == "paused"
     assert "psql" not in stage.text("ssh.log")
+
+
+class TestASwitch:
+    """switch_primary.yml promotes; failover.sh only waits for it."""
+
+    def test_it_is_waited_for_and_the_other_standbys_get_their_slots(self, stage):
+        stage.file("switch", "0 to 2\n")
+        stage.file("10.1.7.108.sql_role", "t\n")
+        stage.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        waiting = threading.Timer(0.5, stage.file, ("10.1.7.108.sql_role", "f\n"))
+        waiting.start()
+        assert stage.run().returncode == 0
+        event = stage.events()[0]
+        assert (event["result"], event["new_primary_id"], event["new_primary_host"]) == ("switched", 2, "10.1.7.108")
+        assert event["seconds"] > 0.4
+        assert stage.eventually("psql.log", "'pgops_1'")
+        assert "pg_promote" not in stage.text("psql.log") + stage.text("ssh.log")
+        assert "systemctl" not in stage.text("ssh.log")
+
+    def test_one_that_was_given_up_promotes_nobody(self, stage):
+        stage.file("switch", "0 to 1\n")
+        stage.file("10.1.7.107.sql_role", "t\n")
+        stage.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        giving_up = threading.Timer(0.5, stage.file, ("switch", "0 given up\n"))
+        giving_up.start()
+        assert stage.run().returncode == 0
+        assert [event["result"] for event in stage.events()] == ["given_up"]
+        assert "pg_promote" not in stage.text("psql.log") + stage.text("ssh.log")
+
+    @pytest.mark.parametrize("note", ["1 to 2\n", "0 to 7\n", "", "1 given up\n"])
+    def test_one_of_others_does_not_matter(self, stage, note):
+        stage.file("switch", note)
+        self.assert_an_ordinary_failover(stage)
+
+    @pytest.mark.parametrize("note", ["0 to 1\n", "0 given up\n"])
+    def test_an_old_note_of_a_killed_run_does_not_matter(self, stage, note):
+        stage.file("switch", note)
+        os.utime(stage.folder / "switch", (time.time() - 121,) * 2)
+        self.assert_an_ordinary_failover(stage)
+
+    def assert_an_ordinary_failover(self, stage):
+        stage.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        assert stage.run().returncode == 0
+        assert [event["result"] for event in stage.events()] == ["promoted"]
 
 
 def test_an_unknown_primary_counts_as_lost(stage):
