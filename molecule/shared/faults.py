@@ -101,6 +101,10 @@ FAULTS = {
     ),
     "backend_crashed": Fault("SIGKILL of one backend", _kill_backend, None, False),
     "pgpool_child_killed": Fault("SIGKILL of one child of pgpool", _kill_pgpool_child, None, False),
+    "switched": Fault(
+        "no fault: a planned switch (switch_primary.yml)",
+        lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
+    ),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),
 }
 

@@ -54,6 +54,11 @@ class Pair:
         lines = self.lab.run(name, "cat /var/log/pgops/guard.jsonl 2>/dev/null || true").splitlines()
         return [json.loads(line) for line in lines]
 
+    def failovers(self, name):
+        """What failover.sh of a pgpool has written down."""
+        lines = self.lab.run(name, "cat /var/log/pgops/failover.jsonl 2>/dev/null || true").splitlines()
+        return [json.loads(line) for line in lines]
+
     def server(self, name):
         """The server's first process and when it started: another after any restart."""
         return self.lab.run(name, "head -n1 /var/lib/postgresql/*/main/postmaster.pid; pgrep -ox postgres -a").strip()

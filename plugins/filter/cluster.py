@@ -43,6 +43,14 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching import (
+    not_taken,
+    switch_gate,
+    switch_missing,
+    switch_plan,
+    switch_result,
+    unaware,
+)
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
 
@@ -97,5 +105,11 @@ class FilterModule:
             "recovery_refusing": refusing,
             "recovery_result": result,
             "registered": registered,
+            "switch_gate": switch_gate,
+            "switch_missing": switch_missing,
+            "switch_plan": switch_plan,
+            "switch_not_taken": not_taken,
+            "switch_result": switch_result,
+            "switch_unaware": unaware,
             "topology_problems": topology_problems,
         }

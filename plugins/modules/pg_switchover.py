@@ -48,6 +48,11 @@ options:
       - How many bytes of WAL this standby may be behind at the beginning.
     type: int
     default: 16777216
+  checkpoint_timeout:
+    description:
+      - Seconds for the checkpoints on the primary before it is stopped. Clients work on meanwhile.
+    type: int
+    default: 120
   stop_timeout:
     description:
       - Seconds for the shutdown of the primary.
@@ -124,6 +129,7 @@ def argument_spec():
         primary_host={"type": "str", "required": True},
         primary_port={"type": "int", "default": 5432},
         max_lag={"type": "int", "default": 16777216},
+        checkpoint_timeout={"type": "int", "default": 120},
         stop_timeout={"type": "int", "default": 15},
         replay_timeout={"type": "int", "default": 15},
     )
@@ -136,7 +142,10 @@ def take_over(module, runner=None, clock=None):
         raise overrides.invalid("version", wanted["version"], "a PostgreSQL that is on this host")
     primary = f"{wanted['primary_host']}:{wanted['primary_port']}"
     limits = takeover.Limits(
-        wanted["max_lag"], wanted["stop_timeout"], wanted["replay_timeout"], 2 * wanted["replay_timeout"]
+        max_lag=wanted["max_lag"],
+        checkpoint=wanted["checkpoint_timeout"],
+        stop=wanted["stop_timeout"],
+        replay=wanted["replay_timeout"],
     )
     with contextlib.closing(connect.connect_local(layout)) as conn:
         if takeover.is_primary(conn):

@@ -24,6 +24,7 @@ TARGETS = {
     "memory_rewind": ("value", 64.0),
     "memory_basebackup": ("value", 64.0),
     "false_failovers": ("value", 0.0),
+    "outage_switched": ("value", 0.6),
     "outage_postmaster_killed": ("value", 1.0),
     "outage_service_stopped": ("value", 1.0),
     "outage_host_killed": ("value", 3.5),

@@ -14,7 +14,7 @@ from .failure import CannotMeasure
 from .figures import Figure, of_runs
 from .playbook import EVIDENCE
 
-FAULTS = ("postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
 NAMES = tuple(f"outage_{name}" for name in FAULTS)
 
 

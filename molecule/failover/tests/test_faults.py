@@ -12,9 +12,9 @@ import pytest
 from faults import FAULTS, Drill
 from proof import eventually
 
-# The ones that ``make test`` takes: a planned end, a server that hangs, half a network, a false alarm.
+# The ones that ``make test`` takes: a switch, a planned end, a server that hangs, half a network, a false alarm.
 # (test_guard.py cuts the primary off from everything.)
-CHOSEN = ("service_stopped", "host_frozen", "primary_cut_from_pgpools", "backend_crashed")
+CHOSEN = ("switched", "service_stopped", "host_frozen", "primary_cut_from_pgpools", "backend_crashed")
 NAMES = tuple(FAULTS) if os.environ.get("PGOPS_FAULTS") == "all" else CHOSEN
 
 # Generous: a noisy machine fails no test. The figures are taken by ``make bench``.
@@ -50,7 +50,7 @@ def test_who_is_the_primary_now(report):
 
 def test_no_row_is_lost_but_those_that_the_standby_never_received(report):
     assert report["acknowledged"] > 80
-    if report["fault"] in ("service_stopped", "backend_crashed", "pgpool_child_killed", "standby_killed"):
+    if report["fault"] in ("switched", "service_stopped", "backend_crashed", "pgpool_child_killed", "standby_killed"):
         assert report["lost"] == 0
     assert all(at > report["outage_begins"] - NOT_RECEIVED for at in report["lost_at"]), "older rows are lost"
 

@@ -18,7 +18,6 @@ from .._ports import wait_for
 from . import connect, lsn
 from .overrides import here
 
-CHECKPOINT_LIMIT = 300.0
 NOT_ARCHIVED_LIMIT = 64
 INTERVAL = 0.005
 
@@ -33,6 +32,7 @@ class Limits(t.NamedTuple):
     """What is waited for, in seconds, and how far behind the standby may be beforehand."""
 
     max_lag: int = 16 * 1024 * 1024
+    checkpoint: float = 120.0
     stop: float = 15.0
     replay: float = 15.0
     promote: float = 30.0
@@ -137,9 +137,10 @@ def switch(conn, other_end, *, primary, limits, clock, promote):
     """
     laps = _Laps(clock)
     with _stage("before"):
-        other_end.checkpoint(CHECKPOINT_LIMIT)
-        if laps.lap("checkpoint") > 1:  # much was written: what came meanwhile is written now
-            other_end.checkpoint(CHECKPOINT_LIMIT)
+        other_end.checkpoint(limits.checkpoint)
+        took = laps.lap("checkpoint")
+        if took > 1:  # much was written: what came meanwhile is written now
+            other_end.checkpoint(max(1, limits.checkpoint - took))
         now = observe(conn, other_end)
         plan(now, primary=primary, limits=limits).require_allowed()
         laps.lap("last_look")

@@ -366,7 +366,7 @@ class TestASwitch:
     @pytest.mark.parametrize("note", ["0 to 1\n", "0 given up\n"])
     def test_an_old_note_of_a_killed_run_does_not_matter(self, stage, note):
         stage.file("switch", note)
-        os.utime(stage.folder / "switch", (time.time() - 121,) * 2)
+        os.utime(stage.folder / "switch", (time.time() - 301,) * 2)
         self.assert_an_ordinary_failover(stage)
 
     def assert_an_ordinary_failover(self, stage):

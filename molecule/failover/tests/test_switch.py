@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""switch_primary.yml: the plan, what it refuses, and the way back (the switch itself under load: test_faults.py)."""
+
+from __future__ import annotations
+
+import pytest
+from guarded import Pair
+from proof import changed, eventually
+
+
+@pytest.fixture
+def cluster(lab):
+    """Who is what now; the test begins with a healthy pair."""
+    eventually(lambda: sorted(lab.in_recovery(name) for name in lab.databases)[:1] == [False])
+    found = Pair(lab)
+    eventually(found.healthy, timeout=60)
+    return found
+
+
+def switch(cluster, name, *arguments):
+    return cluster.lab.playbook("switch_primary.yml", "-l", name, *arguments, check=False)
+
+
+def test_the_plan_changes_nothing(cluster):
+    before = {name: cluster.server(name) for name in cluster.lab.databases}
+    done = switch(cluster, cluster.standby, "--check")
+    assert done.returncode == 0 and changed(done.stdout) == 0
+    for words in (f"{cluster.standby} takes over from {cluster.primary}", "shut ", "promote ", "hosts changed:"):
+        assert words in done.stdout
+    assert {name: cluster.server(name) for name in cluster.lab.databases} == before
+    assert cluster.healthy()
+
+
+def test_the_primary_has_nothing_to_do(cluster):
+    done = switch(cluster, cluster.primary)
+    assert done.returncode == 0 and changed(done.stdout) == 0
+    assert f"{cluster.primary} is the primary already" in done.stdout
+
+
+def test_a_standby_that_does_not_replay_is_refused(cluster):
+    cluster.lab.sql(cluster.standby, "SELECT pg_wal_replay_pause()")
+    try:
+        done = switch(cluster, cluster.standby)
+    finally:
+        cluster.lab.sql(cluster.standby, "SELECT pg_wal_replay_resume()")
+    assert done.returncode != 0 and changed(done.stdout) == 0
+    assert "replay is paused" in done.stdout and "pg_wal_replay_resume" in done.stdout
+    assert cluster.healthy()
+
+
+def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
+    """A session that can't be ended holds it up. Nobody is promoted, not by failover.sh either."""
+    primary, events = cluster.primary, {name: len(cluster.failovers(name)) for name in cluster.lab.pgpools}
+    session = cluster.lab.connect(cluster.lab.address(primary))
+    with session.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = int(cursor.fetchone()[0])
+    cluster.lab.run(primary, f"kill -STOP {pid}; systemd-run --quiet --on-active=20 kill -CONT {pid}")
+    done = switch(cluster, cluster.standby, "-e", "switch_primary_stop_timeout=3")
+    assert done.returncode != 0
+    assert f"{primary} was started again and is the primary as before" in done.stdout
+    eventually(cluster.healthy, timeout=60)
+    assert Pair(cluster.lab).primary == primary
+    for name in cluster.lab.pgpools:
+        assert {event["result"] for event in cluster.failovers(name)[events[name] :]} <= {"given_up", "nothing_to_do"}
+        assert cluster.lab.ssh(name, "test -e /var/lib/pgops/switch").returncode == 1
+
+
+def test_there_and_back(cluster):
+    """The old primary follows by itself, so the way back is open at once."""
+    first, second = cluster.primary, cluster.standby
+    for name in (second, first):
+        done = switch(cluster, name)
+        assert done.returncode == 0, done.stdout
+        now = Pair(cluster.lab)
+        assert now.primary == name
+        eventually(now.healthy, timeout=30)
