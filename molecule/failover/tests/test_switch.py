@@ -26,7 +26,7 @@ def switch(cluster, name, *arguments):
 def test_the_plan_changes_nothing(cluster):
     before = {name: cluster.server(name) for name in cluster.lab.databases}
     done = switch(cluster, cluster.standby, "--check")
-    assert done.returncode == 0 and changed(done.stdout) == 0
+    assert done.returncode == 0
     for words in (f"{cluster.standby} takes over from {cluster.primary}", "shut ", "promote ", "hosts changed:"):
         assert words in done.stdout
     assert {name: cluster.server(name) for name in cluster.lab.databases} == before

@@ -19,8 +19,8 @@ WITHOUT_QUORUM = ("QUORUM ABSENT", "NO LEADER NODE")
 def switch_gate(view, target, max_lag_bytes=MAX_LAG_BYTES):
     """May ``target`` take over from the primary that the view names?
 
-    Returns allowed, already (it is the primary), message, warnings, and the member that hands over: primary, its
-    address, port, slot and backend_id.
+    Returns allowed, already (it is the primary), message, warnings, the target's address and port, and the member that
+    hands over: primary, primary_address, primary_port, primary_slot and primary_id.
     """
     node = node_of(view, target)
     if node is None:
@@ -40,6 +40,8 @@ def switch_gate(view, target, max_lag_bytes=MAX_LAG_BYTES):
     return dict(
         _gate(f"{target} takes over from {primary['host']}: {view['primary_because']}", allowed=True),
         warnings=_warnings(view, target),
+        address=node["address"],
+        port=node["port"],
         primary=primary["host"],
         primary_address=primary["address"],
         primary_port=primary["port"],
@@ -87,8 +89,8 @@ def _warnings(view, target):
 
 def _gate(message, allowed=False):
     return {
-        "allowed": allowed, "already": False, "message": message, "warnings": [], "primary": None,
-        "primary_address": None, "primary_port": None, "primary_slot": None, "primary_id": None,
+        "allowed": allowed, "already": False, "message": message, "warnings": [], "address": None,
+        "port": None, "primary": None, "primary_address": None, "primary_port": None, "primary_slot": None, "primary_id": None,
     }  # fmt: skip
 
 
