@@ -87,7 +87,8 @@ def _restart_the_leader(lab, primary, _standby):
 
 def _disk_full(lab, primary, _standby):
     """No process of the server can make a file longer: what a full disk does, without filling this machine's."""
-    lab.run(primary, "for pid in $(pgrep -x postgres); do prlimit --pid $pid --fsize=1; done")
+    limit = "for pid in $(pgrep -x postgres); do prlimit --pid $pid --fsize=1 2>/dev/null; done; true"
+    lab.run(primary, f"runuser -u postgres -- bash -c '{limit}'")
 
 
 def _restart_both(lab, primary, standby):
