@@ -78,6 +78,13 @@ def _kill_pgpool_child(lab, _primary, _standby):
     lab.run(holder, "kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)")
 
 
+def _restart_the_leader(lab, primary, _standby):
+    """Pgpool on the host with the virtual IP restarts while it fails over."""
+    leader = lab.vip_holders()[0]
+    lab.run(primary, f"kill -9 {POSTMASTER}")
+    lab.run(leader, "systemctl --no-block restart pgpool2")
+
+
 def _disk_full(lab, primary, _standby):
     """No process of the server can make a file longer: what a full disk does, without filling this machine's."""
     limit = "for pid in $(pgrep -x postgres); do prlimit --pid $pid --fsize=1 2>/dev/null; done; true"
@@ -110,6 +117,9 @@ FAULTS = {
     "switched": Fault(
         "no fault: a planned switch (switch_primary.yml)",
         lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
+    ),
+    "leader_restarted_during_failover": Fault(
+        "SIGKILL of the primary's postmaster, and a restart of the leading pgpool at once", _restart_the_leader
     ),
     "disk_full": Fault("the primary's disk is full", _disk_full),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -22,6 +23,7 @@ while getopts XAtqwv:h:p:U:d:c: option; do
   case $option in h) host=$OPTARG;; c) statements+="$OPTARG; ";; esac
 done
 printf '%s|%s|%s\n' "$host" "$PGCONNECT_TIMEOUT" "$statements" >>"$FAKES/psql.log"
+[ ! -e "$FAKES/$host.hangs" ] || sleep 20
 case $statements in
   *pg_promote*) file=sql_promote;;
   *slot*) exit 0;;
@@ -82,6 +84,7 @@ class Stage:
         self.script = folder / "failover.sh"
         for name in ("failover.sh", "wal_ahead.sh", "take_wal_tail.sh"):
             (folder / name).write_text(render("pgpool", f"{name}.j2", cluster(3, 2, **places, **more)))
+        self.script.chmod(0o755)
 
     def file(self, name, text=""):
         (self.folder / name).write_text(text)
@@ -90,11 +93,17 @@ class Stage:
         path = self.folder / name
         return path.read_text() if path.exists() else ""
 
-    def run(self, failed=0, new_main=1, old_primary=0, **more):
+    def words(self, failed=0, new_main=1, old_primary=0):
         words = [failed, f"10.1.7.{106 + failed}", 5432, "/d", new_main, "x", 0, old_primary, 5432, "/d", "y", 5432]
-        environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "FAKES": str(self.folder), **more}
-        argv = ["bash", str(self.script), *map(str, words)]
-        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=30)
+        return [str(word) for word in words]
+
+    def environment(self, **more):
+        return {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "FAKES": str(self.folder), **more}
+
+    def run(self, failed=0, new_main=1, old_primary=0, **more):
+        argv = ["bash", str(self.script), *self.words(failed, new_main, old_primary)]
+        options = {"env": self.environment(**more), "capture_output": True, "text": True}
+        return subprocess.run(argv, check=False, timeout=30, **options)
 
     def events(self):
         return [json.loads(line) for line in self.text("failover.jsonl").splitlines()]
@@ -329,6 +338,58 @@ def test_paused(stage):
     assert stage.run().returncode == 3
     assert stage.events()[0]["result"] == "paused"
     assert "psql" not in stage.text("ssh.log")
+
+
+class TestCutOff:
+    """Pgpool ends in the middle of a failover, and systemd ends this script with it."""
+
+    @pytest.fixture
+    def cut_off(self, stage):
+        """It was killed while a standby did not answer."""
+        stage.file("10.1.7.107.hangs")
+        argv = ["bash", str(stage.script), *stage.words()]
+        process = subprocess.Popen(argv, env=stage.environment(), start_new_session=True)
+        assert stage.eventually("failover_begun", "10.1.7.106")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert stage.events() == []
+        (stage.folder / "10.1.7.107.hangs").unlink()
+        return stage
+
+    def resume(self, stage):
+        argv = ["bash", str(stage.script), "--resume"]
+        done = subprocess.run(argv, env=stage.environment(), capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 0, done.stderr
+
+    def test_the_next_pgpool_takes_it_up_and_is_told(self, cut_off):
+        cut_off.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        cut_off.file("10.1.7.107.sql_promote", PROMOTED)
+        self.resume(cut_off)
+        assert cut_off.eventually("pcp.log", "-n 1")
+        event = cut_off.events()[0]
+        assert (event["result"], event["failed_id"], event["new_primary_id"]) == ("promoted", 0, 1)
+        assert cut_off.text("failover_begun") == ""
+
+    def test_nobody_is_promoted_beside_a_server_that_is_back(self, cut_off):
+        cut_off.file("10.1.7.106.sql_role", "f\n")
+        cut_off.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        self.resume(cut_off)
+        assert cut_off.eventually("failover.jsonl", "nothing_to_do")
+        assert "pg_promote" not in cut_off.text("psql.log")
+
+    def test_after_a_while_it_is_history(self, cut_off):
+        os.utime(cut_off.folder / "failover_begun", (time.time() - 601,) * 2)
+        self.resume(cut_off)
+        assert cut_off.events() == []
+
+    @pytest.mark.parametrize("promoted", [PROMOTED, "t\n"])
+    def test_one_that_came_to_its_end_is_not_taken_up(self, stage, promoted):
+        stage.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
+        stage.file("10.1.7.107.sql_promote", promoted)
+        stage.run()
+        self.resume(stage)
+        assert len([event for event in stage.events() if event["event"] == "failover"]) == 1
+        assert not (stage.folder / "failover_begun").exists()
 
 
 class TestASwitch:

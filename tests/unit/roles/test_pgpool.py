@@ -91,7 +91,7 @@ def test_the_unit_takes_the_address_away_before_and_after():
     down = "-+/bin/ip addr del 10.1.7.100/24 dev eth0"
     assert f"ExecStartPre={down}" in unit
     assert f"ExecStopPost={down}" in unit
-    assert "ExecStartPost" not in unit
+    assert "ExecStartPost=-+" not in unit
     assert "RestartSec=15" in unit
 
 
