@@ -79,10 +79,10 @@ def _kill_pgpool_child(lab, _primary, _standby):
 
 
 def _restart_the_leader(lab, primary, _standby):
-    """Pgpool on the host with the virtual IP restarts while it fails over."""
-    leader = lab.vip_holders()[0]
+    """Pgpool on the host with the virtual IP restarts as soon as it has begun to fail over."""
+    begun = "for _ in $(seq 1000); do [ -s /var/lib/pgpool/failover_begun ] && break; sleep 0.01; done"
+    lab.run(lab.vip_holders()[0], f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
     lab.run(primary, f"kill -9 {POSTMASTER}")
-    lab.run(leader, "systemctl --no-block restart pgpool2")
 
 
 def _disk_full(lab, primary, _standby):
@@ -119,7 +119,7 @@ FAULTS = {
         lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
     ),
     "leader_restarted_during_failover": Fault(
-        "SIGKILL of the primary's postmaster, and a restart of the leading pgpool at once", _restart_the_leader
+        "SIGKILL of the primary's postmaster, and a restart of the leading pgpool while it fails over", _restart_the_leader
     ),
     "disk_full": Fault("the primary's disk is full", _disk_full),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),
