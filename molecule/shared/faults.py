@@ -119,7 +119,7 @@ FAULTS = {
         lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
     ),
     "leader_restarted_during_failover": Fault(
-        "SIGKILL of the primary's postmaster, and a restart of the leading pgpool while it fails over", _restart_the_leader
+        "SIGKILL of the primary's postmaster; the leading pgpool restarts while it fails over", _restart_the_leader
     ),
     "disk_full": Fault("the primary's disk is full", _disk_full),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),

@@ -87,11 +87,11 @@ def _warnings(view, target):
     return warnings
 
 
+_MEMBERS = ("address", "port", "primary", "primary_address", "primary_port", "primary_slot", "primary_id")
+
+
 def _gate(message, allowed=False):
-    return {
-        "allowed": allowed, "already": False, "message": message, "warnings": [], "address": None,
-        "port": None, "primary": None, "primary_address": None, "primary_port": None, "primary_slot": None, "primary_id": None,
-    }  # fmt: skip
+    return dict(dict.fromkeys(_MEMBERS), allowed=allowed, already=False, message=message, warnings=[])
 
 
 def _refused(target, seen, way_out):
