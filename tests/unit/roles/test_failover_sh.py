@@ -43,6 +43,7 @@ case $* in
     esac;;
 esac
 case $command in
+  *guard-state*) cat "$FAKES/$host.heard"; exit;;
   *pg_promote*|*pg_ctl*) [ -e "$FAKES/$host.promote" ] || exit 255; cat "$FAKES/$host.promote";;
   *pg_last_wal*) [ -e "$FAKES/$host.wal" ] || { echo "no route to $host" >&2; exit 255; }; cat "$FAKES/$host.wal";;
   *systemctl*) [ -e "$FAKES/$host.slow" ] && sleep 3; [ -e "$FAKES/$host.fence" ];;
@@ -54,6 +55,7 @@ FAKE_TIMEOUT = r"""#!/bin/bash
 exec /usr/bin/timeout "$@"
 """
 FAKE_SUDO = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/sudo.log"\n'
+FAKE_PCP = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/pcp.log"\n'
 FAKE_SENDMAIL = '#!/bin/bash\ncat >"$FAKES/mail.tmp"; mv "$FAKES/mail.tmp" "$FAKES/mail"\n'
 
 
@@ -64,6 +66,7 @@ class Stage:
         self.folder = folder
         fakes = {
             "psql": FAKE_PSQL, "ssh": FAKE_SSH, "sudo": FAKE_SUDO, "sendmail": FAKE_SENDMAIL, "timeout": FAKE_TIMEOUT,
+            "pcp_promote_node": FAKE_PCP,
         }  # fmt: skip
         for name, text in fakes.items():
             (folder / name).write_text(text)
@@ -85,9 +88,9 @@ class Stage:
         path = self.folder / name
         return path.read_text() if path.exists() else ""
 
-    def run(self, failed=0, new_main=1, old_primary=0):
+    def run(self, failed=0, new_main=1, old_primary=0, **more):
         words = [failed, f"10.1.7.{106 + failed}", 5432, "/d", new_main, "x", 0, old_primary, 5432, "/d", "y", 5432]
-        environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "FAKES": str(self.folder)}
+        environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}", "FAKES": str(self.folder), **more}
         argv = ["bash", str(self.script), *map(str, words)]
         return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=30)
 
@@ -160,6 +163,74 @@ def test_the_other_standbys_get_their_slots_on_the_new_primary(stage):
     lines = [line for line in stage.text("psql.log").splitlines() if "slot" in line]
     assert [line.split("|")[0] for line in lines] == ["10.1.7.107"]
     assert "pgops_0" not in lines[0], "the failed one gets its slot when it is recovered"
+
+
+class TestTheLag:
+    """The standby that would be promoted lacks WAL of the dead primary, as the guards have heard of it."""
+
+    @pytest.fixture
+    def behind(self, stage):
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        stage.file("10.1.7.108.sql_wal", "100|0/64|16777216\n")
+        return stage
+
+    def heard(self, stage, position, host="postgres-db1", by="10.1.7.107"):
+        stage.file(f"{by}.heard", f"{host} {position}\n")
+
+    def test_too_much_promotes_nobody_and_says_how_to(self, behind):
+        self.heard(behind, 200 + 64 * 1024 * 1024 + 1)
+        assert behind.run().returncode == 4
+        (event,) = behind.events()
+        assert (event["result"], event["lag"]) == ("too_far_behind", 64 * 1024 * 1024 + 1)
+        command = f"runuser -u postgres -- env PGOPS_ACCEPT_LOSS=yes {behind.script} 0 10.1.7.106 5432 /d 1"
+        assert command in event["message"]
+        assert "pg_promote" not in behind.text("psql.log")
+        assert behind.eventually("mail", "too_far_behind")
+
+    def test_a_person_may_give_it_up_and_pgpool_is_told(self, behind):
+        self.heard(behind, 10**9)
+        assert behind.run(PGOPS_ACCEPT_LOSS="yes").returncode == 0
+        assert (behind.events()[0]["result"], behind.events()[0]["lag"]) == ("promoted", 10**9 - 200)
+        assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
+
+    @pytest.mark.parametrize(
+        ("position", "host", "lag"),
+        [
+            (64 * 1024 * 1024, "postgres-db1", 64 * 1024 * 1024 - 200),
+            (150, "postgres-db1", 0),
+            (10**9, "postgres-db3", None),
+        ],
+    )
+    def test_within_the_limit_or_of_another_primary_it_is_promoted(self, behind, position, host, lag):
+        self.heard(behind, position, host)
+        assert behind.run().returncode == 0
+        assert (behind.events()[0]["result"], behind.events()[0]["lag"]) == ("promoted", lag)
+        assert behind.text("pcp.log") == ""
+
+    def test_the_furthest_that_anybody_heard_of_counts(self, behind):
+        self.heard(behind, 300)
+        self.heard(behind, 10**9, by="10.1.7.108")
+        assert behind.run().returncode == 4
+
+    def test_nobody_knows(self, behind):
+        behind.file("10.1.7.107.heard", "no such file\n")
+        assert behind.run().returncode == 0
+        assert behind.events()[0]["lag"] is None
+
+    def test_what_was_left_behind_and_taken_is_not_lacking(self, behind):
+        self.heard(behind, 10**9)
+        behind.file("reachable")
+        behind.file("10.1.7.106.ahead", "")
+        assert behind.run().returncode == 0
+        assert behind.events()[0]["lag"] == 0
+
+    def test_no_limit(self, tmp_path):
+        stage = Stage(tmp_path, pgops_failover_max_lag="none")
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        self.heard(stage, 10**12)
+        assert stage.run().returncode == 0
 
 
 class TestTheTail:
