@@ -194,6 +194,15 @@ class TestTheLag:
         assert (behind.events()[0]["result"], behind.events()[0]["lag"]) == ("promoted", 10**9 - 200)
         assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
 
+    def test_a_person_may_have_it_run_within_the_limit_and_pgpool_is_told(self, behind):
+        assert behind.run(PGOPS_BY_HAND="yes", PGOPS_ACCEPT_LOSS="no").returncode == 0
+        assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
+
+    def test_a_person_who_does_not_give_it_up_gets_nothing(self, behind):
+        self.heard(behind, 10**9)
+        assert behind.run(PGOPS_BY_HAND="yes", PGOPS_ACCEPT_LOSS="no").returncode == 4
+        assert behind.text("pcp.log") == ""
+
     @pytest.mark.parametrize(
         ("position", "host", "lag"),
         [
