@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""failover_primary.yml: of a primary that is well, and of one whose failover promoted nobody. Each heals the cluster."""
+"""failover_primary.yml: of a primary that is well, and of one whose failover promoted nobody. Each test heals."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from .findings import depose_command, recover_command
+from .recovery import lag_of
 from .units import human_bytes
 from .view import UP, attached_on, last_failover, nobody_promoted, node_of
 
@@ -199,11 +200,17 @@ def plan_text(gate, view, target, timeout=60, stop_timeout=10):
     if not gate["needed"]:
         return lines
     for host in gate["candidates"]:
-        node = node_of(view, host)
-        lines.append(f"  {host} could take over: it is {human_bytes(node['lag_bytes'])} behind, as far as it knows")
+        lines.append(f"  {host} could take over: it is {_behind(view, target, host)}")
     lines.append("steps:")
     steps = list(_steps(gate, target, timeout, stop_timeout))
     return lines + [f"  {number}. {words}" for number, words in enumerate(steps, 1)]
+
+
+def _behind(view, target, host):
+    node = node_of(view, host)
+    if view["primary"] == target and node_of(view, target)["lsn"]:
+        return f"{human_bytes(lag_of(node, node_of(view, target)))} behind"
+    return f"{human_bytes(node['lag_bytes'])} behind, as far as it knows"
 
 
 def _steps(gate, target, timeout, stop_timeout):

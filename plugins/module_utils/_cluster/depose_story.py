@@ -26,7 +26,7 @@ def fence_outcome(gate, was_running, stopped):
     """One word for what became of the old primary's server. ``stopped``: it ended without being killed."""
     if not gate["fence"]:
         return "unfenced"
-    if not was_running:
+    if was_running is False:
         return "was_down"
     return "stopped" if stopped else "killed"
 

@@ -166,6 +166,7 @@ def test_the_plan_of_a_silent_host_whose_failover_promoted_nobody():
     text = "\n".join(depose.plan_text(depose.failover_gate(seen, DB1, unfenced=True), seen, DB1))
     assert "leave postgres-db1 as it is" in text
     assert "run failover.sh on app-server1" in text
+    assert "it is 0 bytes behind, as far as it knows" in text
 
 
 def test_the_plan_of_a_refusal_has_no_steps():
