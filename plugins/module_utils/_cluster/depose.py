@@ -70,7 +70,7 @@ def _was_primary(view, node):
     """Return why the node is, or was, the primary; or else (None, (what is seen instead, what to do next))."""
     target = node["host"]
     if view["primary"] == target:
-        return f"it is the primary: {view['primary_because']}", None
+        return f"it is the primary, because {view['primary_because']}", None
     running = [n["host"] for n in view["nodes"] if n["role"] == "primary"]
     if running:
         return None, (f"{view['dispute']}", "see the table above, and mend what keeps servers from being asked")
