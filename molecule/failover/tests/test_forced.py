@@ -158,12 +158,12 @@ class TestTooFarBehind:
             lab.ssh(cluster.standby, go_on)
             lab.fault("start", old)
         eventually(lambda: lab.ssh(old, "true").returncode == 0, timeout=60)
-        cluster.brought_back(old)
+        assert "method: rewind" in cluster.brought_back(old)
 
     def refused(self, cluster, mailboxes):
         event = last_failover(cluster.lab)
         assert event["result"] == "too_far_behind", event
-        assert event["lag"] > MAX_LAG
+        assert event["lag"] > MAX_LAG and event["new_primary_id"] is None
         assert cluster.lab.in_recovery(cluster.standby) is True
         mail = eventually(lambda: mailboxes()[event["host"]])
         assert re.search(r"^To: root$", mail, re.M) and re.search(r"^Subject: .*too_far_behind$", mail, re.M)

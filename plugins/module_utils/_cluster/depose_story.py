@@ -62,7 +62,7 @@ def _story(facts, gate, view, check_mode):
         return [f"Check mode: {node} would be deposed. Nothing was changed."]
     lines = [
         f"{facts['primary']} is the primary in place of {node}: it says so, and so does every pgpool that answers. "
-        f"Seen {facts['seconds']} s after {node} began to be fenced.",
+        f"Seen {facts['seconds']} s after the plan was made.",
         f"{node} is degenerate: {FENCES[facts['fence']]}. Its data was not touched.",
     ]
     event = facts["failover"]

@@ -183,6 +183,7 @@ class TestTheLag:
         assert behind.run().returncode == 4
         (event,) = behind.events()
         assert (event["result"], event["lag"]) == ("too_far_behind", 64 * 1024 * 1024 + 1)
+        assert (event["new_primary_id"], event["new_primary_host"]) == (None, None)
         command = f"runuser -u postgres -- env PGOPS_ACCEPT_LOSS=yes {behind.script} 0 10.1.7.106 5432 /d 1"
         assert command in event["message"]
         assert "pg_promote" not in behind.text("psql.log")
