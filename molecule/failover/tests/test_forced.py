@@ -68,6 +68,11 @@ def state(cluster):
     return servers, {proxy: cluster.lab.pool_nodes(proxy) for proxy in cluster.lab.pgpools}
 
 
+def said(done):
+    """What a run printed; the lines of long messages are broken anywhere."""
+    return " ".join(done.stdout.split())
+
+
 def last_failover(lab):
     """The newest event about a failover, on whichever pgpool it is."""
     lines = []
@@ -93,9 +98,9 @@ def test_check_mode_shows_the_plan_and_changes_nothing(cluster):
     before = state(cluster)
     done = cluster.lab.playbook(PLAYBOOK, "-l", cluster.primary, "--check")
     assert changed(done.stdout) == 0
-    assert f"{cluster.primary} will be deposed: it is the primary" in done.stdout
-    assert f"end PostgreSQL on {cluster.primary} (systemctl stop {cluster.unit}" in done.stdout
-    assert f"Check mode: {cluster.primary} would be deposed" in done.stdout
+    assert f"{cluster.primary} will be deposed: it is the primary" in said(done)
+    assert f"end PostgreSQL on {cluster.primary} (systemctl stop {cluster.unit.removesuffix('.service')}" in said(done)
+    assert f"Check mode: {cluster.primary} would be deposed" in said(done)
     assert state(cluster) == before
 
 
@@ -103,7 +108,7 @@ def test_a_standby_is_refused_and_the_primary_is_named(cluster):
     before = state(cluster)
     done = cluster.lab.playbook(PLAYBOOK, "-l", cluster.standby, check=False)
     assert done.returncode != 0
-    assert f"Refused to depose {cluster.standby}: {cluster.primary} is the primary" in done.stdout
+    assert f"Refused to depose {cluster.standby}: {cluster.primary} is the primary" in said(done)
     assert state(cluster) == before
 
 
@@ -113,9 +118,9 @@ def test_a_primary_is_deposed_and_no_row_is_lost(cluster, writer):
     eventually(lambda: writer.acknowledged_after(at) > ROWS and len(writer.served_by()) == 2, timeout=60)
     writer.stop()
     print(f"clients were without a primary for {writer.gap(at):.2f} s")
-    assert_deposed(cluster, done.stdout)
+    assert_deposed(cluster, said(done))
     assert not cluster.runs(cluster.primary)
-    assert "PostgreSQL there was stopped" in done.stdout
+    assert "PostgreSQL there was stopped" in said(done)
     connection = cluster.lab.connect(cluster.lab.address(cluster.standby))
     with connection.cursor() as cursor:
         assert missing_rows(cursor, writer) == []
@@ -124,8 +129,8 @@ def test_a_primary_is_deposed_and_no_row_is_lost(cluster, writer):
 
     again = cluster.lab.playbook(PLAYBOOK, "-l", cluster.primary)
     assert changed(again.stdout) == 0
-    assert f"already: {cluster.standby} is the primary" in again.stdout
-    assert f"Next: ansible-playbook recover_standby.yml -l {cluster.primary}" in again.stdout
+    assert f"already: {cluster.standby} is the primary" in said(again)
+    assert f"Next: ansible-playbook recover_standby.yml -l {cluster.primary}" in said(again)
     cluster.brought_back(cluster.primary)
 
 
@@ -136,7 +141,7 @@ class TestTooFarBehind:
         """The standby's receiver stops, and the primary writes; the guard still hears how far that one is."""
         lab, pids = cluster.lab, "pgrep -u postgres -f '[w]alreceiver'"
         lab.run(cluster.standby, f"kill -STOP $({pids})")
-        fill = "SELECT count(pg_logical_emit_message(false, 'fill', repeat('x', 1000000))) FROM generate_series(1, 100)"
+        fill = "SELECT count(pg_logical_emit_message(false, 'fill', repeat('x', 1000000))) FROM generate_series(1, 120)"
         lab.sql(cluster.primary, fill)
         position = int(lab.sql(cluster.primary, "SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn")[0][0])
         eventually(lambda: cluster.state(cluster.standby)["primary"]["lsn"] >= position, timeout=20)
@@ -173,17 +178,17 @@ class TestTooFarBehind:
         old = cluster.primary
         done = cluster.lab.playbook("check_cluster.yml", check=False)
         assert done.returncode != 0
-        assert f"[critical] there is no primary: {old} failed" in done.stdout
-        assert "MiB of the WAL" in done.stdout
-        assert f"{PLAYBOOK} -l {old} -e failover_primary_accept_loss=true" in done.stdout
+        assert f"[critical] there is no primary: {old} failed" in said(done)
+        assert "MiB of the WAL" in said(done)
+        assert f"{PLAYBOOK} -l {old} -e failover_primary_accept_loss=true" in said(done)
 
     def given_up(self, cluster):
         lab, old, unfenced = cluster.lab, cluster.primary, ("-e", "failover_primary_unfenced=true")
         for options, words in (((), unfenced[1]), (unfenced, "failover_primary_accept_loss=true")):
             done = lab.playbook(PLAYBOOK, "-l", old, *options, check=False)
-            assert done.returncode != 0 and words in done.stdout
+            assert done.returncode != 0 and words in said(done)
             assert lab.in_recovery(cluster.standby) is True
         done = lab.playbook(PLAYBOOK, "-l", old, *unfenced, "-e", "failover_primary_accept_loss=true")
-        assert_deposed(cluster, done.stdout)
+        assert_deposed(cluster, said(done))
         assert last_failover(lab)["result"] == "promoted" and last_failover(lab)["lag"] > MAX_LAG
         assert lab.sql(lab.vip, "SELECT 1", user="someuser", database="appdb") == [(1,)]
