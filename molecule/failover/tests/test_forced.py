@@ -21,8 +21,10 @@ from proof import Lab, changed, eventually  # noqa: E402
 from writer import Writer, missing_rows  # noqa: E402
 
 PLAYBOOK = "failover_primary.yml"
+PAUSED = "/var/lib/pgops/paused"
 MAX_LAG = 64 * 1024 * 1024  # the default of pgops_failover_max_lag
 ROWS = 40
+UNFENCED = ("-e", "failover_primary_unfenced=true")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,15 @@ def last_failover(lab):
     return max((one for one in events if one["event"] == "failover"), key=lambda one: one["time"])
 
 
+def lost(cluster, writer):
+    """The acknowledged rows that the new primary does not have."""
+    connection = cluster.lab.connect(cluster.lab.address(cluster.standby))
+    with connection.cursor() as cursor:
+        missing = missing_rows(cursor, writer)
+    connection.close()
+    return missing
+
+
 def assert_deposed(cluster, output):
     """The other one is the primary, for itself and for every pgpool; the old one is out, and the way on is named."""
     old, new = cluster.primary, cluster.standby
@@ -121,17 +132,57 @@ def test_a_primary_is_deposed_and_no_row_is_lost(cluster, writer):
     assert_deposed(cluster, said(done))
     assert not cluster.runs(cluster.primary)
     assert "PostgreSQL there was stopped" in said(done)
-    connection = cluster.lab.connect(cluster.lab.address(cluster.standby))
-    with connection.cursor() as cursor:
-        assert missing_rows(cursor, writer) == []
-        cursor.execute(f"DROP TABLE {writer.table}")
-    connection.close()
+    assert lost(cluster, writer) == []
 
     again = cluster.lab.playbook(PLAYBOOK, "-l", cluster.primary)
     assert changed(again.stdout) == 0
     assert f"already: {cluster.standby} is the primary" in said(again)
     assert f"Next: ansible-playbook recover_standby.yml -l {cluster.primary}" in said(again)
     cluster.brought_back(cluster.primary)
+
+
+def test_a_running_primary_that_ansible_cannot_reach_is_ended_by_its_guard(cluster, writer):
+    """Its SSH server is gone: Pgpool takes out a primary that runs, and its guard sees the new one."""
+    lab, old = cluster.lab, cluster.primary
+    before = len(cluster.events(old))
+    lab.run_inside(old, "systemctl stop ssh.socket ssh.service; pkill -x sshd; true")
+    try:
+        done = lab.playbook(PLAYBOOK, "-l", old, check=False)
+        assert done.returncode != 0 and "it cannot be fenced" in said(done) and UNFENCED[1] in said(done)
+        assert lab.in_recovery(old) is False
+        at = time.monotonic()
+        done = lab.playbook(PLAYBOOK, "-l", old, *UNFENCED)
+        eventually(lambda: writer.acknowledged_after(at) > ROWS and len(writer.served_by()) == 2, timeout=60)
+    finally:
+        lab.run_inside(old, "systemctl start ssh.service")
+    writer.stop()
+    print(f"clients were without a primary for {writer.gap(at):.2f} s, and lost {len(lost(cluster, writer))} rows")
+    assert_deposed(cluster, said(done))
+    assert [one["result"] for one in cluster.events(old)[before:] if one["event"] == "fence"] == ["fenced"]
+    assert not cluster.runs(old)
+    cluster.brought_back(old)
+
+
+def test_after_a_pause_it_finishes_what_was_not_done(cluster):
+    """The primary ends while the failover is paused. That is over now, so nobody else will promote anybody."""
+    lab, old = cluster.lab, cluster.primary
+    try:
+        for proxy in lab.pgpools:
+            lab.run(proxy, f"touch {PAUSED}")
+        done = lab.playbook(PLAYBOOK, "-l", old, check=False)
+        assert done.returncode != 0 and "paused on app-server1 and app-server2" in said(done)
+        before = last_failover(lab)
+        lab.run(old, f"systemctl stop {cluster.unit}")
+        eventually(lambda: last_failover(lab) != before, timeout=60)
+        assert last_failover(lab)["result"] == "paused"
+        eventually(lambda: {status for status, _role in cluster.statuses(old)} == {"down"}, timeout=60)
+    finally:
+        for proxy in lab.pgpools:
+            lab.run(proxy, f"rm -f {PAUSED}")
+    done = lab.playbook(PLAYBOOK, "-l", old)
+    assert_deposed(cluster, said(done))
+    assert "PostgreSQL there was down already" in said(done)
+    cluster.brought_back(old)
 
 
 class TestTooFarBehind:
@@ -183,12 +234,11 @@ class TestTooFarBehind:
         assert f"{PLAYBOOK} -l {old} -e failover_primary_accept_loss=true" in said(done)
 
     def given_up(self, cluster):
-        lab, old, unfenced = cluster.lab, cluster.primary, ("-e", "failover_primary_unfenced=true")
-        for options, words in (((), unfenced[1]), (unfenced, "failover_primary_accept_loss=true")):
-            done = lab.playbook(PLAYBOOK, "-l", old, *options, check=False)
-            assert done.returncode != 0 and words in said(done)
-            assert lab.in_recovery(cluster.standby) is True
-        done = lab.playbook(PLAYBOOK, "-l", old, *unfenced, "-e", "failover_primary_accept_loss=true")
+        lab, old = cluster.lab, cluster.primary
+        done = lab.playbook(PLAYBOOK, "-l", old, *UNFENCED, check=False)
+        assert done.returncode != 0 and "-e failover_primary_accept_loss=true" in said(done)
+        assert lab.in_recovery(cluster.standby) is True
+        done = lab.playbook(PLAYBOOK, "-l", old, *UNFENCED, "-e", "failover_primary_accept_loss=true")
         assert_deposed(cluster, said(done))
         assert last_failover(lab)["result"] == "promoted" and last_failover(lab)["lag"] > MAX_LAG
         assert lab.sql(lab.vip, "SELECT 1", user="someuser", database="appdb") == [(1,)]
