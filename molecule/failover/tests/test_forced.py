@@ -76,12 +76,13 @@ def said(done):
 
 
 def last_failover(lab):
-    """The newest event about a failover, on whichever pgpool it is."""
+    """The newest event about a failover, on whichever pgpool it is; before the first one, none."""
     lines = []
     for name in lab.pgpools:
         lines += lab.ssh(name, "cat /var/log/pgops/failover.jsonl").stdout.splitlines()
     events = [json.loads(line) for line in lines]
-    return max((one for one in events if one["event"] == "failover"), key=lambda one: one["time"])
+    failovers = (one for one in events if one["event"] == "failover")
+    return max(failovers, key=lambda one: one["time"], default={"time": "", "result": ""})
 
 
 def lost(cluster, writer):
