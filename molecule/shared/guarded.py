@@ -67,13 +67,14 @@ class Pair:
         return self.lab.ssh(name, "pgrep -x postgres").returncode == 0
 
     def brought_back(self, name, *arguments):
-        """One command makes it a standby, and there is nothing left of the fence."""
-        self.recover(name, *arguments)
+        """One command makes it a standby, and there is nothing left of the fence. Returns what it said."""
+        told = self.recover(name, *arguments).stdout
         now = Pair(self.lab)
         assert now.primary != name
         eventually(now.healthy, timeout=60)
         assert self.lab.ssh(name, "test -e /var/lib/pgops/fenced.json").returncode == 1
         assert changed(self.recover(name, *arguments).stdout) == 0
+        return told
 
     def recover(self, name, *arguments):
         return self.lab.playbook("recover_standby.yml", "-l", name, *arguments)

@@ -32,6 +32,7 @@ _value:
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import depose, depose_story
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.findings import MAX_LAG_BYTES, findings, verdict
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.gates import deploy_gate, recovery_gate
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members import (
@@ -97,6 +98,14 @@ class FilterModule:
             "cluster_view": cluster_view,
             "database_members": database_members,
             "deploy_gate": deploy_gate,
+            "failover_deposed": depose.deposed,
+            "failover_failure": depose_story.failure,
+            "failover_fence": depose_story.fence_outcome,
+            "failover_gate": depose.failover_gate,
+            "failover_plan": depose.plan_text,
+            "failover_progress": depose.progress,
+            "failover_refused": depose_story.refused_promotion,
+            "failover_result": depose_story.result,
             "member_address": member_address,
             "pgpool_members": pgpool_members,
             "recovery_gate": recovery_gate,

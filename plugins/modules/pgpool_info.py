@@ -190,6 +190,25 @@ pgpool:
         error:
           description: Why it could not be found out.
           type: str
+    paused:
+      description: Whether the failover is paused on this host (C(/var/lib/pgops/paused)), so that it promotes nobody.
+      type: bool
+    last_failover:
+      description:
+        - How C(failover.sh) of this host ended the last time that a primary failed. V(null) if it never ran, or if its
+          record cannot be read.
+      type: dict
+      sample:
+        time: "2026-11-22T22:11:50.123Z"
+        host: app-server1
+        result: promoted
+        message: backend 1 (10.1.7.107) is the new primary, in place of backend 0 (10.1.7.106)
+        failed_id: 0
+        failed_host: 10.1.7.106
+        old_primary_id: 0
+        new_primary_id: 1
+        lag: 0
+        seconds: 0.5
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -47,7 +47,8 @@ options:
     description:
       - V(attached) makes Pgpool use the node. It does not look whether the node is a healthy standby of the
         primary. Prove that first. A node that runs as a primary is refused while another one is the primary.
-      - V(detached) makes Pgpool stop using it. The primary is refused, since that would be a failover.
+      - V(detached) makes Pgpool stop using it. The primary is refused, since that would be a failover
+        (see O(allow_failover)).
       - V(promoted) makes Pgpool regard the node as the primary. PostgreSQL is not promoted by this, so the module
         refuses unless it runs as the only primary already. Before Pgpool-II 4.3, which cannot tell, it always refuses.
         Pgpool detaches the node that was its primary before. Attach it again when it is a standby.
@@ -57,6 +58,12 @@ options:
       - attached
       - detached
       - promoted
+  allow_failover:
+    description:
+      - With O(state=detached), detach the node also when it is the primary. Pgpool then runs its C(failover_command),
+        as if the primary had failed. PostgreSQL on that host is not stopped by this. Fence it first where you can.
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds to wait until Pgpool shows the state.
@@ -149,7 +156,9 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.node_plan imp
 
 def use_case(module):
     params = module.params
-    desired = Desired(params["node_id"], params["backend_host"], params["backend_port"], params["state"])
+    desired = Desired(
+        params["node_id"], params["backend_host"], params["backend_port"], params["state"], params["allow_failover"]
+    )
     pgpool = pgpool_from(params)
     return ensure(pgpool, desired, wait_timeout=params["wait_timeout"], check_mode=module.check_mode)
 
@@ -162,6 +171,7 @@ def main():
             backend_host={"type": "str", "required": True},
             backend_port={"type": "int", "default": 5432},
             state={"type": "str", "required": True, "choices": ["attached", "detached", "promoted"]},
+            allow_failover={"type": "bool", "default": False},
             wait_timeout={"type": "float", "default": 30},
         ),
         mutually_exclusive=[ONE_PASSWORD],

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .units import human_bytes
-from .view import UP, attached_on, node_of
+from .view import UP, attached_on, nobody_promoted, node_of
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
 
@@ -18,15 +18,7 @@ def findings(view, max_lag_bytes=MAX_LAG_BYTES):
     """Return a list of dicts: severity (critical, warning), code, host, message, command."""
     found = []
     if view["primary"] is None:
-        found.append(
-            _finding(
-                "critical",
-                "no_primary",
-                None,
-                f"nobody can say who the primary is: {view['dispute']}",
-                "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
-            )
-        )
+        found.append(_no_primary(view))
     for node in view["nodes"]:
         found += _node_findings(view, node, max_lag_bytes)
     found += _pgpool_findings(view) + _vip_findings(view)
@@ -46,6 +38,41 @@ def _finding(severity, code, host, message, command):
 
 def recover_command(host):
     return f"ansible-playbook recover_standby.yml -l {host}"
+
+
+def depose_command(host, accept_loss=False):
+    return f"ansible-playbook failover_primary.yml -l {host}" + (
+        " -e failover_primary_accept_loss=true" if accept_loss else ""
+    )
+
+
+def _no_primary(view):
+    """Nobody knows, or it is known: the failover promoted nobody, and why."""
+    event = nobody_promoted(view)
+    failed = next((n["host"] for n in view["nodes"] if event and n["backend_id"] == event["failed_id"]), None)
+    if failed is None:
+        return _finding(
+            "critical",
+            "no_primary",
+            None,
+            f"nobody can say who the primary is: {view['dispute']}",
+            "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
+        )
+    lacking = event["result"] == "too_far_behind"
+    why = event["message"]
+    if lacking:
+        why = (
+            f"the best standby lacks {human_bytes(event['lag'])} of the WAL of {failed}, more than "
+            "pgops_failover_max_lag allows"
+        )
+    return _finding(
+        "critical",
+        "nobody_promoted",
+        None,
+        f"there is no primary: {failed} failed ({event['time']}), and nobody was promoted ({event['result']}): {why}",
+        f"bring {failed} back, or {'give that up' if lacking else 'have a standby promoted'}: "
+        f"{depose_command(failed, accept_loss=lacking)}",
+    )
 
 
 def _node_findings(view, node, max_lag_bytes):
@@ -227,4 +254,4 @@ def _vip_findings(view):
     return [_finding("critical", "vip", None, message, "systemctl status pgpool2 on the pgpools")]
 
 
-__all__ = ("MAX_LAG_BYTES", "findings", "recover_command", "verdict")
+__all__ = ("MAX_LAG_BYTES", "depose_command", "findings", "recover_command", "verdict")

@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 UP = ("up", "waiting")
+# The results of failover.sh after which there is no new primary.
+NOBODY = ("too_far_behind", "no_candidate", "paused", "promotion_failed")
 
 
 def build_view(databases, pgpools, postgres_answers, pgpool_answers, vip=None):
@@ -46,9 +48,11 @@ def _node(member, answer):
         "version", "role", "running", "accepting", "in_recovery", "timeline", "system_identifier", "lsn", "history",
         "slots", "senders", "receiver", "data_directory_exists", "standby_signal", "lag_bytes", "lag_seconds",
         "start_time", "primary_slot_name", "replayed_lsn", "fenced",
+        "last_role",
     )  # fmt: skip
     node = {key: facts.get(key) for key in keys}
     node.update(
+        service=(facts.get("service") or {}).get("name"),
         host=member["name"],
         backend_id=member["backend_id"],
         address=member["address"],
@@ -86,6 +90,8 @@ def _proxy(member, answer, nodes):
         "backends": backends,
         "primary": next((n["host"] for n in nodes if named and n["backend_id"] == named[0]), None),
         "vip_held": bool((facts.get("vip") or {}).get("held")),
+        "paused": bool(facts.get("paused")),
+        "last_failover": facts.get("last_failover"),
         "quorum": watchdog.get("quorum"),
         "leader": watchdog.get("leader"),
         "watchdog": [
@@ -175,4 +181,28 @@ def attached_on(view, host):
     return [proxy for proxy, seen in sorted(seen_by.items()) if seen is not None and seen["status"] in UP]
 
 
-__all__ = ("UP", "attached_on", "build_view", "find_primary", "node_of", "with_primary")
+def last_failover(view):
+    """What became of the newest failover that any pgpool remembers, or None. Their clocks are taken for equal."""
+    told = [p["last_failover"] for p in view["pgpools"] if p["last_failover"]]
+    return max(told, key=lambda event: str(event["time"]), default=None)
+
+
+def nobody_promoted(view):
+    """The failover that ended without a new primary, as long as there is none; else None."""
+    event = last_failover(view)
+    if event is None or view["primary"] or any(n["role"] == "primary" for n in view["nodes"]):
+        return None
+    return event if event["result"] in NOBODY else None
+
+
+__all__ = (
+    "NOBODY",
+    "UP",
+    "attached_on",
+    "build_view",
+    "find_primary",
+    "last_failover",
+    "nobody_promoted",
+    "node_of",
+    "with_primary",
+)

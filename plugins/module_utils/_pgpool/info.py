@@ -13,6 +13,7 @@ import re
 from .._errors import PgopsError, Unreachable
 from .._net.address import parse_address
 from .._net.iproute import IpRoute
+from .failovers import last_failover, paused
 from .observe import read_nodes
 from .pcp import PcpRejected
 from .watchdog import parse_watchdog, unknown_watchdog, without_watchdog
@@ -31,6 +32,8 @@ def describe(open_pgpool, *, runner, vip):
         "nodes": [],
         "watchdog": None,
         "vip": None if vip is None else describe_vip(vip, runner=runner),
+        "paused": paused(),
+        "last_failover": last_failover(),
     }
     try:
         pgpool = open_pgpool()

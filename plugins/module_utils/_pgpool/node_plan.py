@@ -37,6 +37,7 @@ class Desired(t.NamedTuple):
     backend_host: str
     backend_port: int
     state: str
+    allow_failover: bool = False  # to detach the primary is one
 
     @property
     def attempted(self):
@@ -71,7 +72,7 @@ def plan(nodes, desired, *, server):
     if reached(node, desired.state):
         return Plan(f"Node {node.id} is {desired.state} already ({node.status_name}).")
     objection = OBJECTIONS[desired.state](node, [other for other in nodes if other.id != node.id])
-    if objection is not None:
+    if objection is not None and not _wanted_failover(node, desired):
         seen, next_step = objection
         evidence = {"nodes": [item.to_result() for item in nodes]}
         refusal = Refusal(desired.attempted, server, seen, next_step, evidence)
@@ -80,6 +81,11 @@ def plan(nodes, desired, *, server):
         f"{VERBS[desired.state].capitalize()} node {node.id}, then wait until it is seen to be {desired.state}.",
         steps=(Step(VERBS[desired.state], f"node {node.id} is {node.status_name} with the role {node.role}"),),
     )
+
+
+def _wanted_failover(node, desired):
+    """The caller knows that it is the primary, and that is why."""
+    return desired.state == DETACHED and desired.allow_failover and node.status != UNUSED
 
 
 def reached(node, state):

@@ -80,11 +80,13 @@ def command(layout, span, segment_size, *options):
     """Return the words of pg_waldump for a span.
 
     The first file is named: else the size of a segment is read from any file, and one that was only prepared is empty.
+    And the last one, if it is another: else the first one has to hold the end, too.
     """
     timeline, start, end = span
     argv = [layout.tool("pg_waldump"), "-p", os.path.join(layout.data_directory, "pg_wal")]
     argv += ["-s", wal.render(start), "-e", wal.render(end), *options]
-    return [*argv, wal.wal_file_name(timeline, start, segment_size)]
+    files = [wal.wal_file_name(timeline, position, segment_size) for position in (start, max(start, end - 1))]
+    return [*argv, *dict.fromkeys(files)]
 
 
 def parse(answer, start, end):

@@ -194,6 +194,7 @@ class TestTheLag:
         assert behind.run().returncode == 4
         (event,) = behind.events()
         assert (event["result"], event["lag"]) == ("too_far_behind", 64 * 1024 * 1024 + 1)
+        assert (event["new_primary_id"], event["new_primary_host"]) == (None, None)
         command = f"runuser -u postgres -- env PGOPS_ACCEPT_LOSS=yes {behind.script} 0 10.1.7.106 5432 /d 1"
         assert command in event["message"]
         assert "pg_promote" not in behind.text("psql.log")
@@ -204,6 +205,15 @@ class TestTheLag:
         assert behind.run(PGOPS_ACCEPT_LOSS="yes").returncode == 0
         assert (behind.events()[0]["result"], behind.events()[0]["lag"]) == ("promoted", 10**9 - 200)
         assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
+
+    def test_a_person_may_have_it_run_within_the_limit_and_pgpool_is_told(self, behind):
+        assert behind.run(PGOPS_BY_HAND="yes", PGOPS_ACCEPT_LOSS="no").returncode == 0
+        assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
+
+    def test_a_person_who_does_not_give_it_up_gets_nothing(self, behind):
+        self.heard(behind, 10**9)
+        assert behind.run(PGOPS_BY_HAND="yes", PGOPS_ACCEPT_LOSS="no").returncode == 4
+        assert behind.text("pcp.log") == ""
 
     @pytest.mark.parametrize(
         ("position", "host", "lag"),

@@ -34,3 +34,18 @@ def test_the_report_has_verdict_findings_and_screen():
 
 def test_registered_leaves_out_hosts_that_were_not_in_the_play():
     assert FILTERS["registered"]({"a": {"x": 1}, "b": {}}, "x", ["a", "b"]) == {"a": 1}
+
+
+def test_a_forced_failover_from_the_gate_to_the_story():
+    before = FILTERS["cluster_view"](*c.healthy(), c.DATABASES, c.PGPOOLS)
+    gate = FILTERS["failover_gate"](before, "postgres-db1")
+    plan = FILTERS["failover_plan"](gate, before, "postgres-db1", 60, 10)
+    assert gate["needed"] and not FILTERS["failover_deposed"](before, "postgres-db1")["done"]
+    assert FILTERS["failover_progress"](c.pgpool(1, ("down", "up")), "0", gate["before"]) == "promoted"
+    after = FILTERS["cluster_view"](*c.after_failover(), c.DATABASES, c.PGPOOLS)
+    assert FILTERS["failover_deposed"](after, "postgres-db1")["done"]
+    fence = FILTERS["failover_fence"](gate, True, True)
+    found = FILTERS["failover_result"](gate, plan, after, "postgres-db1", fence, 2.0, False)
+    assert found["changed"] and found["plan"] == plan and found["fence"] == "stopped"
+    assert "postgres-db1" in FILTERS["failover_failure"](gate, before, "postgres-db1", fence)
+    assert "postgres-db1" in FILTERS["failover_refused"](gate, "postgres-db1", "no_candidate", False)

@@ -66,6 +66,13 @@ def test_check_mode(capsys, server):
     assert not set(server.kinds) & set("CDJ")
 
 
+def test_the_primary_goes_only_by_name(capsys, server):
+    primary = {"state": "detached", "node_id": 0, "backend_port": 5433}
+    assert answer(capsys, server, **primary)["error"]["code"] == "refused"
+    result = answer(capsys, server, allow_failover=True, **primary)
+    assert result["changed"] and result["node"]["status_name"] == "down"
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

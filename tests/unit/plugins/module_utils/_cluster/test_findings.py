@@ -122,3 +122,25 @@ def test_a_detached_primary_is_attached_by_a_command_that_works_as_it_stands():
     assert item["command"] == (
         "on app-server2: runuser -u postgres -- pcp_attach_node -h localhost -p 9898 -U pgpoolad -w -n 0"
     )
+
+
+def test_a_failover_that_promoted_nobody_is_told_with_the_command():
+    postgres, pgpools = changed("pg", "postgres-db1", c.down())
+    event = {
+        "time": "2026-11-23T10:00:00.000Z",
+        "host": "app-server1",
+        "failed_id": 0,
+        "message": "the words",
+        "lag": 2**20,
+    }
+    for host in pgpools:
+        pgpools[host] = c.pgpool(None, ("down", "up"))
+    pgpools["app-server1"]["pgpool"]["last_failover"] = dict(event, result="too_far_behind")
+    (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
+    assert item["severity"] == "critical" and "lacks 1.0 MiB of the WAL of postgres-db1" in item["message"]
+    assert "failover_primary.yml -l postgres-db1 -e failover_primary_accept_loss=true" in item["command"]
+    pgpools["app-server2"]["pgpool"]["last_failover"] = dict(event, result="no_candidate", time="2026-11-23T11")
+    (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
+    assert "the words" in item["message"] and "accept_loss" not in item["command"]
+    pgpools["app-server1"]["pgpool"]["last_failover"] = dict(event, result="promoted", time="2026-11-23T12")
+    assert "no_primary" in [one["code"] for one in found(postgres, pgpools)]

@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, with_primary
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import (
+    build_view,
+    last_failover,
+    nobody_promoted,
+    with_primary,
+)
 
 from tests.unit import cluster_answers as c
 
@@ -77,3 +82,18 @@ def test_silence_keeps_its_first_line_as_the_reason():
 def test_a_person_may_name_the_primary():
     seen = with_primary(view({"postgres-db1": c.primary(), "postgres-db2": c.primary()}, {}), "postgres-db2")
     assert (seen["primary"], seen["dispute"]) == ("postgres-db2", None)
+
+
+def test_the_newest_failover_that_any_pgpool_remembers_counts_while_nobody_is_the_primary():
+    postgres, pgpools = {"postgres-db1": c.down(), "postgres-db2": c.standby()}, c.after_failover()[1]
+    for host, time, result in (
+        ("app-server1", "2026-11-23T10", "promoted"),
+        ("app-server2", "2026-11-23T11", "paused"),
+    ):
+        pgpools[host]["pgpool"]["last_failover"] = {"time": time, "result": result}
+    found = build_view(c.DATABASES, c.PGPOOLS, postgres, pgpools)
+    assert last_failover(found)["result"] == nobody_promoted(found)["result"] == "paused"
+    assert nobody_promoted(build_view(c.DATABASES, c.PGPOOLS, c.healthy()[0], pgpools)) is None
+    pgpools["app-server2"]["pgpool"]["last_failover"]["result"] = "promoted"
+    assert nobody_promoted(build_view(c.DATABASES, c.PGPOOLS, postgres, pgpools)) is None
+    assert last_failover(build_view(c.DATABASES, c.PGPOOLS, *c.healthy())) is None

@@ -38,12 +38,15 @@ def described(server, *, vip=None, runner=None, password="secret"):
     return info.describe(lambda: pgpool, runner=runner or Runner(), vip=vip)
 
 
-def test_everything_there():
+def test_everything_there(monkeypatch):
+    monkeypatch.setattr(info, "paused", lambda: True)
+    monkeypatch.setattr(info, "last_failover", lambda: {"result": "promoted"})
     with FakePcp(Backends(13)) as server:
         seen = described(server, vip="10.1.7.100")
     assert seen["reachable"] is True and seen["error"] is None and seen["version"] == "4.3.5"
     assert [node["status_name"] for node in seen["nodes"]] == ["up", "up"]
     assert seen["watchdog"]["enabled"] is False
+    assert (seen["paused"], seen["last_failover"]) == (True, {"result": "promoted"})
     assert seen["vip"] == {"address": "10.1.7.100", "held": True, "interface": "eth0", "error": None}
     assert json.dumps(seen)
 

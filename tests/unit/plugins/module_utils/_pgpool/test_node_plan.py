@@ -108,6 +108,23 @@ def test_refusals(state, texts, words):
     assert f"node {number} (db{number + 1}:5432) on pgpool of app-server1" in str(caught.value)
 
 
+@pytest.mark.parametrize("text", [PRIMARY, "up primary/standby", "up standby/primary", "up primary/-"])
+def test_the_primary_is_detached_by_whom_that_is_a_failover_for(text):
+    nodes = [node(0, text), node(1, "up standby/standby")]
+    desired = node_plan.Desired(0, "db1", 5432, "detached", allow_failover=True)
+    assert [step.action for step in node_plan.plan(nodes, desired, server="here").steps] == ["detach"]
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [("detached", "unused primary/primary"), ("promoted", "up standby/standby"), ("attached", "down standby/primary")],
+)
+def test_nothing_else_is_allowed_by_that(state, text):
+    nodes = [node(0, text), node(1, PRIMARY)]
+    desired = node_plan.Desired(0, "db1", 5432, state, allow_failover=True)
+    assert node_plan.plan(nodes, desired, server="here").refusal is not None
+
+
 NODES = [node(0, PRIMARY), node(1, "up standby/standby")]
 
 
