@@ -43,6 +43,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
 
@@ -72,6 +73,11 @@ def member_address(variables, name):
     return address_of(name, variables)
 
 
+def synchronous_names(slots, value):
+    """synchronous_standby_names for the slots of the other databases and a value of pgops_synchronous."""
+    return standby_names(value, slots)
+
+
 def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
     """findings, verdict and the lines of the screen for a view."""
     found = findings(view, max_lag_bytes)
@@ -97,5 +103,7 @@ class FilterModule:
             "recovery_refusing": refusing,
             "recovery_result": result,
             "registered": registered,
+            "synchronous_mode": mode,
+            "synchronous_names": synchronous_names,
             "topology_problems": topology_problems,
         }
