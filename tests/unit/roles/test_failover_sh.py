@@ -339,7 +339,7 @@ class TestSynchronous:
         look = seen.Look("postgres-db2", 1, seen.Own("standby"))
         tell.save(str(told), tell.running_state(look, seen.Decision("go_on", ""), heard))
         stage = self.stage(tmp_path, "fallback")
-        command = stage.script.read_text().split('"python3 -c \'')[1].split("'\"\n")[0]
+        command = stage.script.read_text().split("\"python3 -c '")[1].split("'\"\n")[0]
         command = command.replace("\\\n", "").replace('\\"', '"').replace("/run/pgops/guard-state.json", str(told))
         done = subprocess.run(["python3", "-c", command], capture_output=True, text=True, check=True)
         host, position, waits, at = done.stdout.split()

@@ -12,7 +12,7 @@ import stat
 
 import pytest
 
-from .guard_package import ask, boot, host, memory, program, requirement, synchronous, tell
+from .guard_package import ask, boot, host, memory, pcp, program, requirement, synchronous, tell
 from .guard_package import seen as things
 
 Node, Pgpool, Sender, Past = things.Node, things.Pgpool, things.Sender, synchronous.Past
@@ -230,7 +230,8 @@ def test_what_is_shown(config, made):
 
 
 @pytest.mark.parametrize(
-    ("found", "waits"), [(look(), True), (look(names=""), False), (look("restoring"), False), (look("suspended", ""), False)]
+    ("found", "waits"),
+    [(look(), True), (look(names=""), False), (look("restoring"), False), (look("suspended", ""), False)],
 )
 def test_whether_commits_waited_when_the_primary_was_last_heard_of(found, waits):
     assert memory.hear(None, found, "t1").waits is waits
@@ -241,3 +242,83 @@ def test_whether_commits_waited_when_the_primary_was_last_heard_of(found, waits)
 def test_a_standby_hears_it_too():
     peer = things.Peer("db2", "primary", 1, lsn=5, waits=True)
     assert memory.hear(None, things.Look("db1", 0, things.Own("standby", True, 1), (peer,)), "t1").waits is True
+
+
+# ---- Pgpools whose sessions are all taken
+
+NODES = """node_id : 0
+Hostname               : 10.1.7.106
+Port                   : 5432
+Status                 : 2
+Status Name            : up
+Backend Status Name    : up
+Role                   : primary
+Backend Role           : primary
+node_id : 1
+Hostname               : 10.1.7.107
+Status Name            : down
+Role                   : standby
+"""
+
+
+@pytest.mark.parametrize(
+    ("rc", "text", "statuses"),
+    [
+        (0, NODES, [(0, "up", "primary"), (1, "down", "standby")]),
+        (0, NODES.replace("Status Name            : down", ""), []),
+        (0, "", []),
+        (1, NODES, []),
+        (None, "", []),
+    ],
+)
+def test_what_pcp_says(rc, text, statuses):
+    found = pcp.read_nodes("app1", ask.Answer(rc, text, ""))
+    assert [(node.id, node.status, node.role) for node in found.nodes] == statuses
+
+
+def asks_by_pcp(config, monkeypatch, tmp_path, script):
+    """ssh of the test: notes its words and says what it is told to."""
+    (tmp_path / "timeout").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/ssh.log\n{script}\n')
+    (tmp_path / "timeout").chmod(0o755)
+    config["pgpools"] = [{"name": "app1", "address": "10.1.7.104", "port": 5432, "pcp_port": 9898, "pcp_user": "pcp"}]
+    asker = ask.Asker(config)
+    start = asker.start
+    monkeypatch.setattr(asker, "start", lambda argv: start((str(tmp_path / argv[0]), *argv[1:])))
+    return asker
+
+
+def wait_for_the_answer(one):
+    for process in one.running.values():
+        process.wait(timeout=5)
+
+
+def test_an_answer_is_used_by_the_next_looks_while_it_is_fresh(config, monkeypatch, tmp_path):
+    asker, now = asks_by_pcp(config, monkeypatch, tmp_path, f"cat <<'END'\n{NODES}END"), [0.0]
+    one = pcp.Pcp(config, asker, clock=lambda: now[0])
+    silent = (Pgpool("app1", detail="no answer in time"),)
+    assert one.fill(silent) == silent
+    wait_for_the_answer(one)
+    assert [node.status for node in one.fill(silent)[0].nodes] == ["up", "down"]
+    one.running.clear()
+    one.running["app1"] = None
+    one._collect = lambda: None
+    now[0] = 3.5
+    assert one.fill(silent) == silent
+    words = (tmp_path / "ssh.log").read_text()
+    assert "StrictHostKeyChecking=yes" in words and "@10.1.7.104" in words
+    assert "pcp_node_info -h localhost -p 9898 -U pcp -w -v -n" in words
+
+
+def test_who_answers_is_not_asked_twice(config, monkeypatch, tmp_path):
+    one = pcp.Pcp(config, asks_by_pcp(config, monkeypatch, tmp_path, "exit 1"))
+    assert one.fill(ALL_DOWN) == ALL_DOWN and not one.running
+
+
+def test_sessions_that_are_all_held_by_waiting_commits_hold_up_nothing(config, monkeypatch, tmp_path):
+    asker = asks_by_pcp(config, monkeypatch, tmp_path, f"cat <<'END'\n{NODES}END")
+    monkeypatch.setattr(asker, "run", lambda *_words, **_more: ask.Answer(0, "", ""))
+    full, states = requirement.Requirement(config, asker), []
+    for _again in range(4):
+        states.append(see(full, look(pgpools=(Pgpool("app1", detail="no answer in time"),))).state)
+        wait_for_the_answer(full.pcp)
+    assert states == ["blocked", "blocked", "blocked", "suspended"]

@@ -98,7 +98,8 @@ def test_without_synchronous_mode_nothing_is_said_about_it(given):
 
 
 def test_a_lone_database_waits_for_nobody():
-    assert settings(pgops_synchronous="block", groups={"postgres": ["postgres-db1"]})["synchronous_standby_names"] == "''"
+    found = settings(pgops_synchronous="block", groups={"postgres": ["postgres-db1"]})
+    assert found["synchronous_standby_names"] == "''"
 
 
 @pytest.mark.parametrize(

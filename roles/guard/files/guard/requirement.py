@@ -13,8 +13,9 @@ import os
 
 from . import tell
 from .ask import one_line
+from .pcp import Pcp
 from .seen import PRIMARY
-from .synchronous import OFF, RELEASE, RESTORE, SUSPEND, Past, Situation, Verdict, advance, decide
+from .synchronous import FALLBACK, OFF, RELEASE, RESTORE, RESTORING, SUSPEND, Past, Situation, Verdict, advance, decide
 
 TEXTS = {
     SUSPEND: "pgops.synchronous = 'suspended'\nsynchronous_standby_names = ''\n",
@@ -33,6 +34,7 @@ class Requirement:
         self.path = config["synchronous_file"]
         self.past = Past()
         self.said = None
+        self.pcp = Pcp(config, asker)
 
     def decide(self, look):
         """The verdict of one look; remembers it for the next one."""
@@ -45,6 +47,9 @@ class Requirement:
 
     def situation(self, look):
         """Put together what the verdict depends on."""
+        pgpools = look.pgpools
+        if self.config["synchronous"] == FALLBACK and look.own.role == PRIMARY and self.said in ("blocked", RESTORING):
+            pgpools = self.pcp.fill(pgpools)
         return Situation(
             mode=self.config["synchronous"],
             role=look.own.role,
@@ -55,7 +60,7 @@ class Requirement:
             state=look.own.requirement,
             filed=bool(self.path) and os.path.exists(self.path),
             senders=look.own.senders,
-            pgpools=look.pgpools,
+            pgpools=pgpools,
             pgpools_in_all=len(self.config["pgpools"]),
             past=self.past,
         )

@@ -147,9 +147,7 @@ def _suspended(seen):
         reason = f"commits wait all the same: synchronous_standby_names is {seen.names}, which is not what we wrote"
         return Verdict(None, "blocked", reason, "ALTER SYSTEM RESET synchronous_standby_names, and a reload")
     near = [
-        one.name
-        for one in _synchronous(seen)
-        if None not in (one.flushed, seen.lsn) and seen.lsn - one.flushed <= NEAR
+        one.name for one in _synchronous(seen) if None not in (one.flushed, seen.lsn) and seen.lsn - one.flushed <= NEAR
     ]
     if near:
         return Verdict(RESTORE, RESTORING, f"{' and '.join(near)} streams again: commits wait for it from now on")
