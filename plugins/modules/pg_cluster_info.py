@@ -154,8 +154,8 @@ postgres:
       type: dict
     synchronous:
       description: >-
-        Whom the commits of a primary wait for (C(names), as C(synchronous_standby_names)), what its guard has made of that (C(state);
-        V(suspended) or V(restoring), else empty) and how many sessions wait at this moment (C(waiting)).
+        Whom the commits of a primary wait for (C(names), as C(synchronous_standby_names)), what its guard has made
+        of that (C(state) is V(suspended) or V(restoring), else empty) and how many sessions wait now (C(waiting)).
       type: dict
     primary_conninfo:
       description: Connection string to the primary, without its password.

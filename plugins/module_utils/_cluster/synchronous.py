@@ -13,7 +13,7 @@ _WORDS = {OFF: OFF, "false": OFF, "no": OFF, BLOCK: BLOCK, "true": BLOCK, "on": 
 
 
 def mode(value):
-    """Return off, block or fallback; empty when it is none of them. YAML takes ``off`` for false and ``on`` for true."""
+    """Return off, block or fallback; empty: none of them. YAML takes ``off`` for false, ``on`` for true."""
     return _WORDS.get(str(value).strip().lower(), "")
 
 
