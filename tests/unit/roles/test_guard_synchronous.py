@@ -188,6 +188,14 @@ def test_there_and_back(config, made):
     assert results(config) == ["suspended", "restoring", "restored"]
 
 
+def test_that_commits_are_held_up_is_said_once_and_not_at_once(config, made, capsys):
+    heard = []
+    for _again in range(7):
+        see(made, look(pgpools=(pool("app1", "up", "up"),)))
+        heard.append(capsys.readouterr().out.count("SYNCHRONOUS blocked: commits wait"))
+    assert heard == [0, 0, 0, 0, 1, 0, 0]
+
+
 def test_what_is_not_read_is_not_said_to_be_done(config, made):
     program(config, "psql", "exit 2")
     for _again in range(3):

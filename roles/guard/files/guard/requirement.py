@@ -24,6 +24,7 @@ TEXTS = {
 HEAD = "# Written and removed by pgops-guard, which says why in {events}: every standby was down (pgops_synchronous).\n"
 RESULTS = {SUSPEND: ("suspended", 4), RESTORE: ("restoring", 5), RELEASE: ("restored", 5)}
 STEP = 3.0
+PATIENCE = 5  # looks
 
 
 class Requirement:
@@ -33,7 +34,7 @@ class Requirement:
         self.config, self.asker = config, asker
         self.path = config["synchronous_file"]
         self.past = Past()
-        self.said = None
+        self.state, self.blocked_looks = "", 0
         self.pcp = Pcp(config, asker)
 
     def decide(self, look):
@@ -48,7 +49,7 @@ class Requirement:
     def situation(self, look):
         """Put together what the verdict depends on."""
         pgpools = look.pgpools
-        if self.config["synchronous"] == FALLBACK and look.own.role == PRIMARY and self.said in ("blocked", RESTORING):
+        if self.config["synchronous"] == FALLBACK and look.own.role == PRIMARY and self.state in ("blocked", RESTORING):
             pgpools = self.pcp.fill(pgpools)
         return Situation(
             mode=self.config["synchronous"],
@@ -88,10 +89,11 @@ class Requirement:
         tell.event(self.config["events_file"], "synchronous", result, verdict.reason, host=look.name, **evidence)
 
     def _tell(self, verdict):
-        """That commits are held up is news once."""
-        if verdict.state == "blocked" != self.said and verdict.act is None:
-            tell.say(f"SYNCHRONOUS blocked: {verdict.reason}", level=4)
-        self.said = verdict.state
+        """That commits are held up is news once, and no news while a standby is only slow."""
+        self.state = verdict.state
+        self.blocked_looks = self.blocked_looks + 1 if verdict.state == "blocked" else 0
+        if self.blocked_looks == PATIENCE:
+            tell.say(f"SYNCHRONOUS blocked: {tell.with_next(verdict)}", level=4)
 
     def _write(self, act):
         if act == RELEASE:
