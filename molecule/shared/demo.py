@@ -134,11 +134,11 @@ def tell(lab, facts):
     print(f"""
 What happened
   {OLD} was killed under load; Pgpool-II promoted {NEW}.
-  The client was without writes for {facts['outage_s']} s;
+  The client was without writes for {facts["outage_s"]} s;
   {facts["acked"]} rows were acknowledged, {facts["lost"]} of them lost.
-  recover_standby.yml -l {OLD} took {facts['recover_s']:.1f} s
-  (method {facts['method']}, {facts['bytes_moved']} bytes moved).
-  Deploying took {facts['deploy_s']:.1f} s, and changed {facts['second_deploy_changed']} things the second time.
+  recover_standby.yml -l {OLD} took {facts["recover_s"]:.1f} s
+  (method {facts["method"]}, {facts["bytes_moved"]} bytes moved).
+  Deploying took {facts["deploy_s"]:.1f} s, and changed {facts["second_deploy_changed"]} things the second time.
   The figures are in .lab/demo.json.
 
 Look around
