@@ -254,18 +254,17 @@ def test_a_standby_hears_it_too():
 
 # ---- Pgpools whose sessions are all taken
 
-NODES = """node_id : 0
-Hostname               : 10.1.7.106
-Port                   : 5432
-Status                 : 2
-Status Name            : up
-Backend Status Name    : up
-Role                   : primary
-Backend Role           : primary
-node_id : 1
-Hostname               : 10.1.7.107
-Status Name            : down
-Role                   : standby
+# Both are asked at once.
+NODES = """1 Hostname               : 10.1.7.107
+0 Hostname               : 10.1.7.106
+0 Port                   : 5432
+0 Status                 : 2
+0 Status Name            : up
+1 Status Name            : down
+1 Role                   : standby
+0 Backend Status Name    : up
+0 Role                   : primary
+0 Backend Role           : primary
 """
 
 
@@ -273,7 +272,7 @@ Role                   : standby
     ("rc", "text", "statuses"),
     [
         (0, NODES, [(0, "up", "primary"), (1, "down", "standby")]),
-        (0, NODES.replace("Status Name            : down", ""), []),
+        (0, NODES.replace("1 Status Name            : down", ""), [(0, "up", "primary")]),
         (0, "", []),
         (1, NODES, []),
         (None, "", []),
@@ -310,7 +309,7 @@ def test_an_answer_is_used_by_the_next_looks_while_it_is_fresh(config, monkeypat
     one.running.clear()
     one.running["app1"] = None
     one._collect = lambda: None
-    now[0] = 3.5
+    now[0] = 6.5
     assert one.fill(silent) == silent
     words = (tmp_path / "ssh.log").read_text()
     assert "StrictHostKeyChecking=yes" in words and "@10.1.7.104" in words

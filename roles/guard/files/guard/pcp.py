@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pgpools that have no session left to ask them by: all are held by commits that wait for a standby.
+"""Pgpools that do not answer SQL in time: all sessions are held by commits that wait for a standby, or they ask a dead
+node how it is before they say so.
 
 They are asked by PCP then, on their own hosts, by SSH as the owner of the cluster. No look waits for that: an answer is
 used by the looks that follow.
@@ -15,9 +16,9 @@ import time
 from .ask import Answer
 from .seen import Node, Pgpool
 
-LIMIT = 4  # seconds for one question
-FRESH = 3.0  # seconds for which an answer is used
-_FIELD = re.compile(r"^(.+?)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+LIMIT = 8  # seconds for one question: pgpool asks each node before it answers, a dead one for some seconds
+FRESH = 6.0  # seconds for which an answer is used
+_FIELD = re.compile(r"^(\d+) (.+?)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
 
 
 class Pcp:
@@ -51,22 +52,20 @@ class Pcp:
         ask = f"pcp_node_info -h localhost -p {int(one['pcp_port'])} -U {one['pcp_user']} -w -v -n"
         ssh = ("-n", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "StrictHostKeyChecking=yes")
         where = f"{self.asker.config['os_user']}@{one['address']}"
-        loop = f"for id in $(seq 0 {self.count - 1}); do echo node_id : $id; {ask} $id || exit; done"
+        loop = f'for id in $(seq 0 {self.count - 1}); do {ask} $id | sed "s/^/$id /" & done; wait'
         return ("timeout", "-k", "1", str(LIMIT), "ssh", *ssh, "-o", "LogLevel=ERROR", where, loop)
 
 
 def read_nodes(name, answer):
-    """Turn the answers of pcp_node_info into a ``Pgpool``; what it does not tell in full counts as silence."""
+    """Turn the answers of pcp_node_info into a ``Pgpool``; a node that it does not tell of in full is left out."""
     if answer.rc != 0:
         return Pgpool(name, detail="no answer by PCP either")
-    nodes = []
-    for block in answer.stdout.split("node_id : ")[1:]:
-        number, _newline, rest = block.partition("\n")
-        found = dict(_FIELD.findall(rest))
-        try:
-            nodes.append(Node(int(number), found["Hostname"], found["Status Name"], found["Role"]))
-        except (KeyError, ValueError):
-            return Pgpool(name, detail="its answer by PCP is not understood")
+    found = {}
+    for number, field, value in _FIELD.findall(answer.stdout):
+        found.setdefault(int(number), {})[field] = value
+    wanted = ("Hostname", "Status Name", "Role")
+    complete = [number for number in sorted(found) if all(field in found[number] for field in wanted)]
+    nodes = [Node(number, *(found[number][field] for field in wanted)) for number in complete]
     return Pgpool(name, tuple(nodes))
 
 
