@@ -313,6 +313,7 @@ def test_an_answer_is_used_by_the_next_looks_while_it_is_fresh(config, monkeypat
     assert one.fill(silent) == silent
     words = (tmp_path / "ssh.log").read_text()
     assert "StrictHostKeyChecking=yes" in words and "@10.1.7.104" in words
+    assert "PATH=$PATH:/usr/sbin; for id in $(seq 0 1); do pcp_node_info" in words
     assert "pcp_node_info -h localhost -p 9898 -U pcp -w -v -n" in words
 
 

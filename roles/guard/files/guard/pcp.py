@@ -52,7 +52,8 @@ class Pcp:
         ask = f"pcp_node_info -h localhost -p {int(one['pcp_port'])} -U {one['pcp_user']} -w -v -n"
         ssh = ("-n", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "StrictHostKeyChecking=yes")
         where = f"{self.asker.config['os_user']}@{one['address']}"
-        loop = f'for id in $(seq 0 {self.count - 1}); do {ask} $id | sed "s/^/$id /" & done; wait'
+        # /usr/sbin is not in the PATH of a command by SSH.
+        loop = f'PATH=$PATH:/usr/sbin; for id in $(seq 0 {self.count - 1}); do {ask} $id | sed "s/^/$id /" & done; wait'
         return ("timeout", "-k", "1", str(LIMIT), "ssh", *ssh, "-o", "LogLevel=ERROR", where, loop)
 
 
