@@ -64,6 +64,12 @@ def kept(cluster):
     return senders == [("quorum",)] and told.get("state") == "kept" and one(cluster.lab, cluster.primary, STATE) == ""
 
 
+def is_down(cluster, name):
+    """On every pgpool. (Not by PCP: a question that is under way during a failover holds up that pgpool.)"""
+    status = [cluster.lab.run(proxy, "cat /var/lib/pgpool/pgpool_status").split() for proxy in cluster.lab.pgpools]
+    return {words[cluster.id(name)] for words in status} == {"down"}
+
+
 def check(lab, folder):
     """The codes of check_cluster's findings, with host and command."""
     path = folder / "report.json"
@@ -120,7 +126,7 @@ def test_block_without_a_standby_writes_wait(lab, cluster, writer, tmp_path):
     try:
         eventually(lambda: one(lab, cluster.primary, WAITING) > 0)
         waits = time.monotonic()
-        eventually(lambda: {status for status, _role in cluster.statuses(cluster.standby)} == {"down"}, timeout=60)
+        eventually(lambda: is_down(cluster, cluster.standby), timeout=60)
         eventually(lambda: cluster.state(cluster.primary)["synchronous"]["state"] == "blocked", timeout=30)
         eventually(lambda: lab.sql(cluster.primary, "SELECT FROM pg_stat_replication") == [], timeout=30)
         found = check(lab, tmp_path)["synchronous_blocked"]
@@ -143,11 +149,7 @@ def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer,
     before = len(cluster.events(cluster.primary))
     lab.fault("kill", cluster.standby)
     try:
-        eventually(
-            lambda: {status for status, _role in cluster.statuses(cluster.standby)} == {"down"},
-            timeout=60,
-            interval=0.1,
-        )
+        eventually(lambda: is_down(cluster, cluster.standby), timeout=60, interval=0.1)
         down = time.monotonic()
         served_again(writer, down)
         first = min(at for at in writer.acknowledged.values() if at > down)

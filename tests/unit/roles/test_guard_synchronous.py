@@ -12,7 +12,7 @@ import stat
 
 import pytest
 
-from .guard_package import ask, boot, host, memory, pcp, program, requirement, synchronous, tell
+from .guard_package import ask, boot, host, memory, program, requirement, statusfile, synchronous, tell
 from .guard_package import seen as things
 
 Node, Pgpool, Sender, Past = things.Node, things.Pgpool, things.Sender, synchronous.Past
@@ -252,42 +252,30 @@ def test_a_standby_hears_it_too():
     assert memory.hear(None, things.Look("db1", 0, things.Own("standby", True, 1), (peer,)), "t1").waits is True
 
 
-# ---- Pgpools whose sessions are all taken
-
-# Both are asked at once.
-NODES = """1 Hostname               : 10.1.7.107
-0 Hostname               : 10.1.7.106
-0 Port                   : 5432
-0 Status                 : 2
-0 Status Name            : up
-1 Status Name            : down
-1 Role                   : standby
-0 Backend Status Name    : up
-0 Role                   : primary
-0 Backend Role           : primary
-"""
+# ---- Pgpools that do not answer in time
 
 
 @pytest.mark.parametrize(
     ("rc", "text", "statuses"),
     [
-        (0, NODES, [(0, "up", "primary"), (1, "down", "standby")]),
-        (0, NODES.replace("1 Status Name            : down", ""), [(0, "up", "primary")]),
+        (0, "up\ndown\n", [(0, "up", "primary"), (1, "down", "standby")]),
+        (0, "down\nup\nunused\n", [(0, "down", "standby"), (1, "up", "primary"), (2, "unused", "standby")]),
+        (0, "up\nup\n", [(0, "up", "standby"), (1, "up", "standby")]),
         (0, "", []),
-        (1, NODES, []),
+        (0, "gibberish", []),
+        (3, "up\ndown\n", []),
         (None, "", []),
     ],
 )
-def test_what_pcp_says(rc, text, statuses):
-    found = pcp.read_nodes("app1", ask.Answer(rc, text, ""))
+def test_what_a_status_file_says(rc, text, statuses):
+    found = statusfile.read_status("app1", ask.Answer(rc, text, ""))
     assert [(node.id, node.status, node.role) for node in found.nodes] == statuses
 
 
-def asks_by_pcp(config, monkeypatch, tmp_path, script):
+def reads_files(config, monkeypatch, tmp_path, script):
     """ssh of the test: notes its words and says what it is told to."""
     (tmp_path / "timeout").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/ssh.log\n{script}\n')
     (tmp_path / "timeout").chmod(0o755)
-    config["pgpools"] = [{"name": "app1", "address": "10.1.7.104", "port": 5432, "pcp_port": 9898, "pcp_user": "pcp"}]
     asker = ask.Asker(config)
     start = asker.start
     monkeypatch.setattr(asker, "start", lambda argv: start((str(tmp_path / argv[0]), *argv[1:])))
@@ -300,8 +288,8 @@ def wait_for_the_answer(one):
 
 
 def test_an_answer_is_used_by_the_next_looks_while_it_is_fresh(config, monkeypatch, tmp_path):
-    asker, now = asks_by_pcp(config, monkeypatch, tmp_path, f"cat <<'END'\n{NODES}END"), [0.0]
-    one = pcp.Pcp(config, asker, clock=lambda: now[0])
+    asker, now = reads_files(config, monkeypatch, tmp_path, "echo up; echo down"), [0.0]
+    one = statusfile.StatusFiles(config, asker, clock=lambda: now[0])
     silent = (Pgpool("app1", detail="no answer in time"),)
     assert one.fill(silent) == silent
     wait_for_the_answer(one)
@@ -309,24 +297,23 @@ def test_an_answer_is_used_by_the_next_looks_while_it_is_fresh(config, monkeypat
     one.running.clear()
     one.running["app1"] = None
     one._collect = lambda: None
-    now[0] = 6.5
+    now[0] = 3.5
     assert one.fill(silent) == silent
     words = (tmp_path / "ssh.log").read_text()
     assert "StrictHostKeyChecking=yes" in words and "@10.1.7.104" in words
-    assert "PATH=$PATH:/usr/sbin; for id in $(seq 0 1); do pcp_node_info" in words
-    assert "pcp_node_info -h localhost -p 9898 -U pcp -w -v -n" in words
+    assert "systemctl is-active --quiet pgpool2.service && cat /var/lib/pgpool/pgpool_status" in words
 
 
 def test_who_answers_is_not_asked_twice(config, monkeypatch, tmp_path):
-    one = pcp.Pcp(config, asks_by_pcp(config, monkeypatch, tmp_path, "exit 1"))
+    one = statusfile.StatusFiles(config, reads_files(config, monkeypatch, tmp_path, "exit 1"))
     assert one.fill(ALL_DOWN) == ALL_DOWN and not one.running
 
 
 def test_sessions_that_are_all_held_by_waiting_commits_hold_up_nothing(config, monkeypatch, tmp_path):
-    asker = asks_by_pcp(config, monkeypatch, tmp_path, f"cat <<'END'\n{NODES}END")
+    asker = reads_files(config, monkeypatch, tmp_path, "echo up; echo down")
     monkeypatch.setattr(asker, "run", lambda *_words, **_more: ask.Answer(0, "", ""))
     full, states = requirement.Requirement(config, asker), []
     for _again in range(4):
         states.append(see(full, look(pgpools=(Pgpool("app1", detail="no answer in time"),))).state)
-        wait_for_the_answer(full.pcp)
+        wait_for_the_answer(full.files)
     assert states == ["blocked", "blocked", "blocked", "suspended"]

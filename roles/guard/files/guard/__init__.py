@@ -5,6 +5,6 @@
 
 Pure: ``seen`` (what can be seen), ``decision`` (may PostgreSQL start?), ``running`` (may it go on?), ``memory`` (what
 earlier looks showed), ``synchronous`` (must commits wait for a standby?), ``conninfo``. With effects: ``here`` (this
-host), ``ask``, ``reach`` (others), ``acts`` (fence, follow), ``requirement`` (what commits wait for), ``pcp``,
+host), ``ask``, ``reach`` (others), ``acts`` (fence, follow), ``requirement`` (what commits wait for), ``statusfile``,
 ``systemd``, ``tell``, and ``boot`` and ``watch``, which put them together.
 """

@@ -34,6 +34,8 @@ DEFAULTS = {
     "recover_lock": "/var/lib/pgops/recover.lock",
     "synchronous": "off",
     "synchronous_file": "",
+    "pgpool_unit": "pgpool2.service",
+    "pgpool_status_file": "/var/lib/pgpool/pgpool_status",
 }
 
 

@@ -13,8 +13,8 @@ import os
 
 from . import tell
 from .ask import one_line
-from .pcp import Pcp
 from .seen import PRIMARY
+from .statusfile import StatusFiles
 from .synchronous import FALLBACK, OFF, RELEASE, RESTORE, RESTORING, SUSPEND, Past, Situation, Verdict, advance, decide
 
 TEXTS = {
@@ -35,7 +35,7 @@ class Requirement:
         self.path = config["synchronous_file"]
         self.past = Past()
         self.state, self.blocked_looks = "", 0
-        self.pcp = Pcp(config, asker)
+        self.files = StatusFiles(config, asker)
 
     def decide(self, look):
         """The verdict of one look; remembers it for the next one."""
@@ -50,7 +50,7 @@ class Requirement:
         """Put together what the verdict depends on."""
         pgpools = look.pgpools
         if self.config["synchronous"] == FALLBACK and look.own.role == PRIMARY and self.state in ("blocked", RESTORING):
-            pgpools = self.pcp.fill(pgpools)
+            pgpools = self.files.fill(pgpools)
         return Situation(
             mode=self.config["synchronous"],
             role=look.own.role,
