@@ -5,8 +5,8 @@
 node how it is before they say so.
 
 The file in which a running pgpool keeps who is up is read then, by SSH as the owner of the cluster. (Not by PCP: a
-question that is under way during a failover holds up that pgpool for a minute.) No look waits for the answer: it is used
-by the looks that follow.
+question that is under way during a failover holds up that pgpool for a minute.) No look waits for the answer: those that
+follow use it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class StatusFiles:
 
 
 def read_status(name, answer):
-    """Turn pgpool_status, a word for each backend, into a ``Pgpool``: the only one that is up can only be the primary."""
+    """Turn pgpool_status, a word for each backend, into a ``Pgpool``. The only one that is up is its primary."""
     words = answer.stdout.split()
     if answer.rc != 0 or not words or not set(words) <= set(WORDS):
         return Pgpool(name, detail="no answer, and its status cannot be read")
