@@ -52,6 +52,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching im
     switch_result,
     unaware,
 )
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
 
@@ -79,6 +80,11 @@ def registered(hostvars, name, hosts):
 def member_address(variables, name):
     """The address that the members use for the host with these variables."""
     return address_of(name, variables)
+
+
+def synchronous_names(slots, value):
+    """synchronous_standby_names for the slots of the other databases and a value of pgops_synchronous."""
+    return standby_names(value, slots)
 
 
 def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
@@ -120,5 +126,7 @@ class FilterModule:
             "switch_not_taken": not_taken,
             "switch_result": switch_result,
             "switch_unaware": unaware,
+            "synchronous_mode": mode,
+            "synchronous_names": synchronous_names,
             "topology_problems": topology_problems,
         }

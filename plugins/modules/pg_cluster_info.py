@@ -152,6 +152,11 @@ postgres:
         WAL receiver of a standby (C(status), C(timeline), C(received_lsn), C(sender_host), C(sender_port),
         C(slot_name), C(latest_end_lsn)). The sender is known from PostgreSQL 11 on.
       type: dict
+    synchronous:
+      description: >-
+        Whom the commits of a primary wait for (C(names), as C(synchronous_standby_names)), what its guard has made
+        of that (C(state) is V(suspended) or V(restoring), else empty) and how many sessions wait now (C(waiting)).
+      type: dict
     primary_conninfo:
       description: Connection string to the primary, without its password.
       type: str

@@ -134,7 +134,25 @@ def _primary_findings(view, node):
                     recover_command(by_slot[slot["name"]]),
                 )
             )
-    return found
+    return found + _synchronous_findings(view, node)
+
+
+def _synchronous_findings(view, node):
+    """Commits that wait for a standby which is not there (block), or that no longer wait for one (fallback)."""
+    asked = node.get("synchronous") or {}
+    acknowledging = [one for one in node["senders"] or () if one.get("sync_state") in ("sync", "quorum")]
+    standby = next((n["host"] for n in view["nodes"] if n["host"] != node["host"]), None)
+    if standby is None:
+        return []
+    if asked.get("state"):
+        how = "takes commits without a standby" if asked["state"] == "suspended" else "makes commits wait again"
+        message = f"{how} (the guard has {asked['state']} pgops_synchronous): if it is lost now, commits may be"
+        return [_finding("warning", "synchronous_suspended", node["host"], message, recover_command(standby))]
+    if asked.get("names") and not acknowledging:
+        waiting = f"{asked['waiting']} sessions wait" if asked.get("waiting") else "every commit will wait"
+        message = f"{waiting} for a standby (synchronous_standby_names = {asked['names']}), and none is there"
+        return [_finding("critical", "synchronous_blocked", node["host"], message, recover_command(standby))]
+    return []
 
 
 def _attach_command(view, proxy, node):

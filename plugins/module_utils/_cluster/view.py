@@ -47,8 +47,7 @@ def _node(member, answer):
     keys = (
         "version", "role", "running", "accepting", "in_recovery", "timeline", "system_identifier", "lsn", "history",
         "slots", "senders", "receiver", "data_directory_exists", "standby_signal", "lag_bytes", "lag_seconds",
-        "start_time", "primary_slot_name", "replayed_lsn", "fenced",
-        "last_role",
+        "start_time", "primary_slot_name", "replayed_lsn", "fenced", "last_role", "synchronous",
     )  # fmt: skip
     node = {key: facts.get(key) for key in keys}
     node.update(

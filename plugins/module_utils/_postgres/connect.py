@@ -156,7 +156,8 @@ def _driver():
 def _connect(parameters, *, server, os_user, timeout):
     driver = _driver()
     parameters.setdefault("application_name", APPLICATION)
-    parameters["options"] = f"-c statement_timeout={int(timeout * 1000)}"
+    # What we write waits for no standby: it may be the one that is being brought back.
+    parameters["options"] = f"-c statement_timeout={int(timeout * 1000)} -c synchronous_commit=local"
     parameters["connect_timeout"] = max(2, int(timeout))
     try:
         with _as_user(os_user, server):

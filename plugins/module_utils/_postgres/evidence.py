@@ -66,6 +66,15 @@ def senders_sql():
     )
 
 
+def synchronous_sql():
+    """Whom commits wait for, what the guard has made of it (empty: nothing), and how many sessions wait now."""
+    return (
+        "SELECT current_setting('synchronous_standby_names') AS names,"
+        " coalesce(current_setting('pgops.synchronous', true), '') AS state,"
+        " (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep')::int AS waiting"
+    )
+
+
 def receiver_sql(major):
     return (
         f"SELECT status, received_tli AS timeline, {of_version(_RECEIVED_LSN, major)}::text AS received_lsn,"
@@ -106,6 +115,7 @@ def collect(conn):
         "slots": connect.query(conn, slots_sql(conn.major), (position,)),
         "senders": connect.query(conn, senders_sql(), (position,)),
         "receiver": receiver,
+        "synchronous": None if basics["in_recovery"] else connect.query_one(conn, synchronous_sql()),
         "start_time": basics["start_time"],
         "settings": settings,
         **lag(basics, receiver),
@@ -177,5 +187,6 @@ __all__ = (
     "segments_sql",
     "senders_sql",
     "slots_sql",
+    "synchronous_sql",
     "timeline_of",
 )

@@ -62,6 +62,7 @@ def blank():
         "slots": [],
         "senders": [],
         "receiver": None,
+        "synchronous": None,
         "primary_conninfo": None,
         "primary_slot_name": None,
         "standby_signal": False,

@@ -254,6 +254,119 @@ class TestTheLag:
         assert stage.run().returncode == 0
 
 
+class TestSynchronous:
+    """Only a standby that provably has every acknowledged commit is promoted. Backend 2 is up and does not answer."""
+
+    BOTH = "10.1.7.108.sql_wal", "100|0/64|16777216\n"
+
+    def stage(self, folder, mode):
+        stage = Stage(folder, pgops_synchronous=mode)
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        return stage
+
+    def heard(self, stage, waits, ago=2, host="postgres-db1", by="10.1.7.107"):
+        stage.file(f"{by}.heard", f"{host} 200 {waits} {int(time.time()) - ago}\n")
+
+    def refused(self, stage, words):
+        done, (event,) = stage.run(), stage.events()
+        assert (done.returncode, event["result"], words in event["message"]) == (5, "may_lack_commits", True), event
+        assert "pg_promote" not in stage.text("psql.log") + stage.text("ssh.log")
+        assert f"env PGOPS_ACCEPT_LOSS=yes {stage.script} 0 10.1.7.106 5432 /d 1" in event["message"]
+        assert stage.eventually("mail", "may_lack_commits")
+
+    @pytest.mark.parametrize("mode", ["block", True, "fallback"])
+    def test_one_that_does_not_answer_may_have_them(self, tmp_path, mode):
+        stage = self.stage(tmp_path, mode)
+        self.heard(stage, True)
+        self.refused(stage, "backend 2 (10.1.7.108) does not answer")
+
+    @pytest.mark.parametrize("mode", ["off", False])
+    def test_without_synchronous_mode_it_is_passed_over(self, tmp_path, mode):
+        assert self.stage(tmp_path, mode).run().returncode == 0
+
+    def test_a_person_may_give_them_up(self, tmp_path):
+        stage = self.stage(tmp_path, "block")
+        assert stage.run(PGOPS_ACCEPT_LOSS="yes").returncode == 0
+        assert stage.events()[0]["result"] == "promoted" and stage.text("pcp.log")
+
+    def test_what_was_left_behind_and_taken_proves_it(self, tmp_path):
+        stage = self.stage(tmp_path, "fallback")
+        stage.file("reachable")
+        stage.file("10.1.7.106.ahead", "")
+        assert stage.run().returncode == 0
+
+    def test_all_answer(self, tmp_path):
+        stage = self.stage(tmp_path, "block")
+        stage.file(*self.BOTH)
+        assert stage.run().returncode == 0
+
+    def test_one_that_is_out_of_the_pool_and_gone_has_not_acknowledged(self, tmp_path):
+        stage = self.stage(tmp_path, "block")
+        stage.file("pgpool_status", "up\nup\ndown\n")
+        assert stage.run().returncode == 0
+        assert "10.1.7.108" not in stage.text("ssh.log").replace("guard-state", "")
+
+    def test_one_that_is_out_of_the_pool_and_ahead_has_them(self, tmp_path):
+        stage = self.stage(tmp_path, "block")
+        stage.file("pgpool_status", "up\nup\ndown\n")
+        stage.file("10.1.7.108.sql_wal", "300|0/12C|16777216\n")
+        self.refused(stage, "backend 2 (10.1.7.108), which is out of the pool, has more WAL")
+
+    def test_fallback_was_not_in_effect(self, tmp_path):
+        stage = self.stage(tmp_path, "fallback")
+        stage.file(*self.BOTH)
+        self.heard(stage, True)
+        assert stage.run().returncode == 0
+        assert "pg_promote" in stage.text("psql.log")
+
+    @pytest.mark.parametrize(
+        ("waits", "ago", "host", "words"),
+        [
+            (False, 2, "postgres-db1", "waited for no standby, or for one that lacked those before"),
+            (None, 2, "postgres-db1", "waited for no standby"),
+            (True, 60, "postgres-db1", "nobody has heard of postgres-db1 lately"),
+            (True, 2, "postgres-db3", "nobody has heard of postgres-db1 lately"),
+        ],
+    )
+    def test_fallback_was_in_effect_or_nobody_knows(self, tmp_path, waits, ago, host, words):
+        stage = self.stage(tmp_path, "fallback")
+        stage.file(*self.BOTH)
+        self.heard(stage, waits, ago, host)
+        self.refused(stage, words)
+
+    def test_a_cautious_profile_waits_longer_before_it_knows_nothing(self, tmp_path):
+        stage = Stage(tmp_path, pgops_synchronous="fallback", pgops_timing_profile="conservative")
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        stage.file(*self.BOTH)
+        self.heard(stage, True, ago=160)
+        assert stage.run().returncode == 0
+
+    @pytest.mark.parametrize(("first", "second", "status"), [((False, 9), (True, 2), 0), ((True, 9), (False, 2), 5)])
+    def test_who_has_heard_of_it_last_knows(self, tmp_path, first, second, status):
+        stage = self.stage(tmp_path, "fallback")
+        stage.file(*self.BOTH)
+        self.heard(stage, *first)
+        self.heard(stage, *second, by="10.1.7.108")
+        assert stage.run().returncode == status
+
+    def test_the_guard_writes_what_is_read(self, tmp_path):
+        """The line that runs on a database host, with a file as the guard writes it."""
+        from .guard_package import memory, seen, tell
+
+        told = tmp_path / "guard-state.json"
+        heard = memory.Heard("postgres-db1", 1, 200, tell.utc(), True)
+        look = seen.Look("postgres-db2", 1, seen.Own("standby"))
+        tell.save(str(told), tell.running_state(look, seen.Decision("go_on", ""), heard))
+        stage = self.stage(tmp_path, "fallback")
+        command = stage.script.read_text().split("\"python3 -c '")[1].split("'\"\n")[0]
+        command = command.replace("\\\n", "").replace('\\"', '"').replace("/run/pgops/guard-state.json", str(told))
+        done = subprocess.run(["python3", "-c", command], capture_output=True, text=True, check=True)
+        host, position, waits, at = done.stdout.split()
+        assert (host, position, waits) == ("postgres-db1", "200", "True") and abs(int(at) - time.time()) < 30
+
+
 class TestTheTail:
     """What the dead server wrote and the standby has not: looked for on its host, taken by the standby."""
 

@@ -155,9 +155,9 @@ def test_controldata():
 @pytest.mark.parametrize(
     ("rc", "stdout", "stderr", "expected"),
     [
-        (0, f"f|{US}|2|4096\n", "", Peer("db2", "primary", 2, US, lsn=4096)),
-        (0, f"t|{US}|1|4000\n", "", Peer("db2", "standby", 1, US, lsn=4000)),
-        (0, "t|||\n", "", Peer("db2", "standby")),
+        (0, f"f|{US}|2|4096|t\n", "", Peer("db2", "primary", 2, US, lsn=4096, waits=True)),
+        (0, f"t|{US}|1|4000|f\n", "", Peer("db2", "standby", 1, US, lsn=4000, waits=False)),
+        (0, "t||||f\n", "", Peer("db2", "standby", waits=False)),
         (None, "", "", Peer("db2", "silent", detail="no answer in time")),
         (2, "", "psql: error: connection to server at x failed: Connection refused", "silent"),
         (2, "", "psql: error: x: timeout expired", "silent"),
@@ -227,11 +227,11 @@ def test_asks_everybody_at_once(config):
     program(
         config,
         "psql",
-        f'case "$*" in *POOL_NODES*) cat <<"END"\n{NODES_43}END\n;; *) echo "f|{US}|$PGCONNECT_TIMEOUT|77";; esac',
+        f'case "$*" in *POOL_NODES*) cat <<"END"\n{NODES_43}END\n;; *) echo "f|{US}|$PGCONNECT_TIMEOUT|77|f";; esac',
     )
     found = boot.observe(config)
     assert (found.timeline, found.system_identifier) == (2, US)
-    assert found.peers == (Peer("db2", "primary", 2, US, lsn=77),)
+    assert found.peers == (Peer("db2", "primary", 2, US, lsn=77, waits=False),)
     assert [node.status for node in found.pgpools[0].nodes] == ["down", "up"]
 
 
@@ -413,7 +413,7 @@ def test_a_start_that_cannot_be_decided_is_handed_over(config, tmp_path, systemd
     assert systemd.done == ["start pgops-guard-wait.service"] and "goes on asking" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("words", "status"), [(f"echo 'f|{US}|3|9'", 1), (f"echo 't|{US}|2|9'", 0)])
+@pytest.mark.parametrize(("words", "status"), [(f"echo 'f|{US}|3|9|f'", 1), (f"echo 't|{US}|2|9|f'", 0)])
 def test_a_decided_start_hands_nothing_over(config, tmp_path, systemd, words, status):
     config["settle"] = 0
     let_peer_say(config, words)
@@ -436,13 +436,13 @@ def test_a_standby_uses_it_up_as_well(config, tmp_path):
 
 
 def test_refusal_is_the_exit_status(config, tmp_path, capsys):
-    let_peer_say(config, f"echo 'f|{US}|3|9'")
+    let_peer_say(config, f"echo 'f|{US}|3|9|f'")
     assert run_main(config, tmp_path) == 1
     assert "db2 is a primary on timeline 3" in capsys.readouterr().out
 
 
 def test_explain_decides_nothing(config, tmp_path, capsys):
-    let_peer_say(config, f"echo 't|{US}|2|9'")
+    let_peer_say(config, f"echo 't|{US}|2|9|f'")
     assert run_main(config, tmp_path, "--explain") == 0
     assert json.loads(capsys.readouterr().out)["decision"] == "allow"
     assert not os.path.exists(config["state_file"])

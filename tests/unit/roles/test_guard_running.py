@@ -312,11 +312,13 @@ def answer(text, rc=0):
 @pytest.mark.parametrize(
     ("text", "recovery_conf", "expected"),
     [
-        (f"f|{US}|3|5000||pgops_1,pgops_2|host=h1 port=5433", "",
-         Own("primary", True, 3, US, 5000, standbys=("pgops_1", "pgops_2"), upstream_port=5433)),
-        (f"t|{US}|3|5000|streaming||user=x host=h1 port=5433 password='a|b'", "",
+        (f"f|{US}|3|5000||pgops_1:4990:quorum,x::async|restoring|ANY 1 (pgops_1)|host=h1 port=5433", "",
+         Own("primary", True, 3, US, 5000, standbys=("pgops_1", "x"), upstream_port=5433, names="ANY 1 (pgops_1)",
+             requirement="restoring",
+             senders=(things.Sender("pgops_1", 4990, "quorum"), things.Sender("x", None, "async")))),
+        (f"t|{US}|3|5000|streaming||||user=x host=h1 port=5433 password='a|b'", "",
          Own("standby", True, 3, US, 5000, True, "h1", 5433)),
-        (f"t|{US}|||stopping||", "primary_conninfo = 'host=h2'", Own("standby", True, None, US, upstream_host="h2")),
+        (f"t|{US}|||stopping||||", "primary_conninfo = 'host=h2'", Own("standby", True, None, US, upstream_host="h2")),
     ],
 )  # fmt: skip
 def test_our_own_server(text, recovery_conf, expected):

@@ -24,8 +24,8 @@ from .guard_package import systemd as units
 from .rendering import cluster, value_of
 
 US = "7000000000000000001"
-PRIMARY = f"f|{US}|1|100||pgops_1|"
-STANDBY = f"t|{US}|1|90|stopping||user=r passfile=/p host=10.1.7.99 port=5432"
+PRIMARY = f"f|{US}|1|100||pgops_1|||"
+STANDBY = f"t|{US}|1|90|stopping||||user=r passfile=/p host=10.1.7.99 port=5432"
 NODES = "node_id|hostname|port|status|pg_status|lb_weight|role|pg_role|select_cnt|load_balance_node"
 STARTS, WAITS = "start postgresql@15-main.service", "start pgops-guard-wait.service"
 ENDS_WAIT = "stop pgops-guard-wait.service"
@@ -59,7 +59,7 @@ def postgres(config, tmp_path):
     process.wait()
 
 
-def servers(config, *, own=PRIMARY, peer=f"t|{US}|1|90", nodes="", refused="Connection refused"):
+def servers(config, *, own=PRIMARY, peer=f"t|{US}|1|90|f", nodes="", refused="Connection refused"):
     """What everybody answers; an empty answer is a refused connection. Who asked whom is in the file ``asked``."""
     said = config["state_file"] + ".said"
     for name, text in (("own", own), ("peer", peer), ("nodes", f"{NODES}\n{nodes}" if nodes else "")):
@@ -106,7 +106,7 @@ def test_a_healthy_primary(config, systemd, postgres):
 
 
 def test_a_standby_hears_the_primary_and_remembers_it(config, systemd, postgres):
-    servers(config, own=STANDBY.replace("stopping", "streaming").replace(".99", ".107"), peer=f"f|{US}|1|120")
+    servers(config, own=STANDBY.replace("stopping", "streaming").replace(".99", ".107"), peer=f"f|{US}|1|120|f")
     service, _pause = step(config)
     servers(config, own=STANDBY.replace(".99", ".107"), peer="")
     step(config, service)
@@ -137,8 +137,38 @@ def test_pgpools_are_asked_now_and_then_in_calm_and_each_time_in_trouble(config,
     assert asked(config).count("nodes") == 4
 
 
+def test_commits_wait_for_nobody_when_all_pgpools_have_the_standby_down(config, systemd, postgres, tmp_path):
+    config.update(synchronous="fallback", synchronous_file=str(tmp_path / "pgops_synchronous.conf"))
+    nodes = "0|h0|5432|up|up|1|primary|primary|0|true\n1|h1|5432|down|up|1|standby|standby|0|false"
+    servers(config, own=PRIMARY.replace("pgops_1||", "pgops_1:90:quorum||ANY 1 (pgops_1)"), nodes=nodes)
+    service, _pause = step(config)
+    assert state(config)["synchronous"]["state"] == "kept"
+    for _again in range(2):
+        service.pgpools_asked -= config["pgpool_every"] if not _again else 0
+        step(config, service)
+    assert state(config)["synchronous"] == {
+        "mode": "fallback",
+        "state": "suspended",
+        "reason": "every standby is down on app1 (1 of 1 pgpools), and none acknowledges",
+        "next_step": "",
+    }
+    assert [(one["event"], one["result"]) for one in events(config)] == [("synchronous", "suspended")]
+    assert os.path.exists(config["synchronous_file"]) and asked(config).count("nodes") == 3
+
+
+def test_an_old_primary_does_nothing_about_its_commits(config, systemd, postgres, tmp_path):
+    config.update(synchronous="fallback", synchronous_file=str(tmp_path / "pgops_synchronous.conf"))
+    own = PRIMARY.replace("pgops_1||", "||ANY 1 (pgops_1)")
+    nodes = "0|h0|5432|up|up|1|primary|standby|0|true\n1|h1|5432|down|up|1|standby|primary|0|false"
+    servers(config, own=own, peer=f"f|{US}|2|300|t", nodes=nodes)
+    service = watch.Watch(config)
+    for _again in range(3):
+        step(config, service)
+    assert not os.path.exists(config["synchronous_file"]) and postgres.wait(timeout=5) == -3
+
+
 def test_a_newer_primary_ends_us_in_the_second_look(config, systemd, postgres):
-    servers(config, peer=f"f|{US}|2|300")
+    servers(config, peer=f"f|{US}|2|300|f")
     service, pause = step(config)
     assert pause == 0.0 and postgres.poll() is None
     step(config, service)
@@ -166,7 +196,7 @@ def test_one_that_ignores_the_signal_is_killed(config, systemd, tmp_path):
 
 @pytest.mark.parametrize("obstacle", ["paused", "recover_standby"])
 def test_told_but_not_done(config, systemd, postgres, obstacle, capsys):
-    servers(config, peer=f"f|{US}|2|300")
+    servers(config, peer=f"f|{US}|2|300|f")
     service = watch.Watch(config)
     with open(config["recover_lock"], "w", encoding="utf-8") as lock:
         if obstacle == "paused":
@@ -205,7 +235,7 @@ def test_a_bare_connection_is_contact(config, systemd, postgres, monkeypatch):
 
 
 def test_a_look_with_a_freeze_in_it_does_not_count(config, systemd, postgres, monkeypatch):
-    servers(config, peer=f"f|{US}|2|300")
+    servers(config, peer=f"f|{US}|2|300|f")
     service = watch.Watch(config)
     for _again in range(3):
         assert service.step(watch.clock() - 6) == 0.0
@@ -213,7 +243,7 @@ def test_a_look_with_a_freeze_in_it_does_not_count(config, systemd, postgres, mo
 
 
 def test_a_server_that_does_not_answer_is_known_by_its_files(config, systemd, postgres):
-    servers(config, own="", peer=f"t|{US}|2|90")
+    servers(config, own="", peer=f"t|{US}|2|90|f")
     step(config)
     assert (state(config)["role"], state(config)["timeline"]) == ("primary", 2)
     pathlib.Path(config["data_directory"], "standby.signal").touch()
@@ -258,7 +288,7 @@ def test_who_waits_is_started_when_it_is_confirmed(config, systemd):
     servers(config, peer="")
     service, _pause = step(config)
     assert systemd.done == [] and state(config)["decision"] == "wait"
-    servers(config, peer=f"t|{US}|2|90")
+    servers(config, peer=f"t|{US}|2|90|f")
     step(config, service)
     step(config, service)
     assert systemd.done[:2] == [ENDS_WAIT, STARTS] and os.path.exists(config["permit_file"])
@@ -267,9 +297,9 @@ def test_who_waits_is_started_when_it_is_confirmed(config, systemd):
 @pytest.mark.parametrize(
     ("states", "standby", "peer", "done", "said"),
     [
-        (["failed"], False, f"f|{US}|3|9", [ENDS_WAIT], "REFUSED"),
-        (["activating"], False, f"t|{US}|2|9", [], ""),
-        (["deactivating"], False, f"t|{US}|2|9", [], ""),
+        (["failed"], False, f"f|{US}|3|9|f", [ENDS_WAIT], "REFUSED"),
+        (["activating"], False, f"t|{US}|2|9|f", [], ""),
+        (["deactivating"], False, f"t|{US}|2|9|f", [], ""),
         (["inactive"], True, "", [ENDS_WAIT], "whoever changed that"),
     ],
 )
@@ -362,7 +392,7 @@ def test_a_failed_follow_says_so_and_changes_nothing(config, recorded, broken):
 def test_one_try_in_five_seconds(config, systemd, postgres, monkeypatch):
     tries = []
     monkeypatch.setattr(acts, "follow", lambda _config, _look, target: tries.append(target.name))
-    servers(config, own=STANDBY, peer=f"f|{US}|2|300")
+    servers(config, own=STANDBY, peer=f"f|{US}|2|300|f")
     service = watch.Watch(config)
     for _again in range(4):
         step(config, service)
@@ -398,7 +428,7 @@ def test_events_do_not_follow_links(config, tmp_path, capsys):
 
 
 def test_explain_shows_the_running_server_too(config, systemd, postgres, tmp_path, capsys):
-    servers(config, peer=f"f|{US}|3|300")
+    servers(config, peer=f"f|{US}|3|300|f")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
     assert main.main(["--config", str(path), "--explain"]) == 0

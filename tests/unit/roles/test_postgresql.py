@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from .rendering import render
+from .rendering import cluster, render, value_of
 
 
 def rendered(template, **variables):
@@ -16,6 +16,8 @@ def rendered(template, **variables):
         {
             "ansible_facts": {"distribution_release": "bookworm"},
             "pgops_cluster_network": "10.1.7.0/24",
+            "inventory_hostname": "postgres-db1",
+            **{name: cluster(3)[name] for name in ("groups", "hostvars")},
             **variables,
         },
     )
@@ -79,3 +81,37 @@ def test_pass_file_entries_are_escaped():
         "*:*:*:replication:a\\:b\\\\c 'd\" #%$ä",
         "*:*:*:healthcheck:12345",
     ]
+
+
+@pytest.mark.parametrize("given", ["block", True, "fallback"])
+def test_each_commit_waits_for_one_of_the_other_databases(given):
+    found = settings(pgops_synchronous=given)
+    assert found["synchronous_standby_names"] == "'ANY 1 (pgops_1, pgops_2)'"
+    assert found["synchronous_commit"] == "'on'"
+    other = settings(pgops_synchronous=given, inventory_hostname="postgres-db2")
+    assert other["synchronous_standby_names"] == "'ANY 1 (pgops_0, pgops_2)'"
+
+
+@pytest.mark.parametrize("given", ["off", False])
+def test_without_synchronous_mode_nothing_is_said_about_it(given):
+    assert not {"synchronous_standby_names", "synchronous_commit"} & settings(pgops_synchronous=given).keys()
+
+
+def test_a_lone_database_waits_for_nobody():
+    found = settings(pgops_synchronous="block", groups={"postgres": ["postgres-db1"]})
+    assert found["synchronous_standby_names"] == "''"
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "problem"),
+    [
+        ("sometimes", {}, 'off, block or fallback, found "sometimes"'),
+        ("block", {"synchronous_standby_names": "x"}, "does not belong into postgresql_settings while"),
+        ("off", {"synchronous_standby_names": "x"}, ""),
+        (True, {}, ""),
+    ],
+)
+def test_what_is_refused(given, own, problem):
+    variables = {"pgops_synchronous": given, "postgresql_settings": own}
+    found = value_of("postgresql", "{{ __postgresql_synchronous_problem }}", variables)
+    assert (problem in found[0]) if problem else found == []

@@ -4,6 +4,7 @@
 """The guard of a database host: never two primaries. ``main.py`` says what it can be asked.
 
 Pure: ``seen`` (what can be seen), ``decision`` (may PostgreSQL start?), ``running`` (may it go on?), ``memory`` (what
-earlier looks showed), ``conninfo``. With effects: ``here`` (this host), ``ask``, ``reach`` (others), ``acts`` (fence,
-follow), ``systemd``, ``tell``, and ``boot`` and ``watch``, which put them together.
+earlier looks showed), ``synchronous`` (must commits wait for a standby?), ``conninfo``. With effects: ``here`` (this
+host), ``ask``, ``reach`` (others), ``acts`` (fence, follow), ``requirement`` (what commits wait for), ``statusfile``,
+``systemd``, ``tell``, and ``boot`` and ``watch``, which put them together.
 """

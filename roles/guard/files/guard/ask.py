@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from . import conninfo
-from .seen import PRIMARY, SILENT, STANDBY, UNCLEAR, Node, Own, Peer, Pgpool
+from .seen import PRIMARY, SILENT, STANDBY, UNCLEAR, Node, Own, Peer, Pgpool, Sender
 
 # What any role may read. The timeline of a standby is the newest that its control file or its receiver knows.
 _FACTS = """
@@ -27,10 +27,14 @@ _FACTS = """
   case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
     else pg_current_wal_lsn() end - '0/0'::pg_lsn
 """
-PEER_QUERY = f"select {_FACTS}"
+# What the guard of a primary has done about the standby that commits wait for; empty: nothing.
+_REQUIREMENT = "coalesce(current_setting('pgops.synchronous', true), '')"
+PEER_QUERY = f"select {_FACTS}, current_setting('synchronous_standby_names') <> '' and {_REQUIREMENT} = ''"
 OWN_QUERY = f"""select {_FACTS}, coalesce((select status from pg_stat_wal_receiver), ''),
-  (select coalesce(string_agg(regexp_replace(application_name, '[^A-Za-z0-9_.-]', '?', 'g'), ','), '')
+  (select coalesce(string_agg(concat_ws(':', regexp_replace(application_name, '[^A-Za-z0-9_.-]', '?', 'g'),
+                                        coalesce((flush_lsn - '0/0'::pg_lsn)::text, ''), sync_state), ','), '')
      from pg_stat_replication where state = 'streaming' and application_name not in ('pg_receivewal', 'pg_basebackup')),
+  {_REQUIREMENT}, translate(current_setting('synchronous_standby_names'), E'|\\n', ''),
   coalesce(current_setting('primary_conninfo', true), '')"""
 # The server is not there, or does not get so far as to say anything.
 NO_ANSWER = re.compile(
@@ -55,21 +59,22 @@ def read_peer(name, answer):
     if answer.rc is None:
         return Peer(name, SILENT, detail="no answer in time")
     fields = answer.stdout.strip().split("|")
-    if answer.rc == 0 and len(fields) == 4 and fields[0] in ("t", "f"):
-        answered = STANDBY if fields[0] == "t" else PRIMARY
-        return Peer(name, answered, _number(fields[2]), fields[1] or None, lsn=_number(fields[3]))
+    if answer.rc == 0 and len(fields) == 5 and fields[0] in ("t", "f"):
+        answered, waits = STANDBY if fields[0] == "t" else PRIMARY, fields[4] == "t"
+        return Peer(name, answered, _number(fields[2]), fields[1] or None, lsn=_number(fields[3]), waits=waits)
     detail = one_line(answer.stderr or answer.stdout)
     return Peer(name, SILENT if NO_ANSWER.search(detail) else UNCLEAR, detail=detail)
 
 
 def read_own(answer, recovery_conf=""):
     """Turn psql's answer to OWN_QUERY into an ``Own``; None when there is no answer."""
-    fields = answer.stdout.rstrip("\n").split("|", 6)
-    if answer.rc != 0 or len(fields) != 7 or fields[0] not in ("t", "f"):
+    fields = answer.stdout.rstrip("\n").split("|", 8)
+    if answer.rc != 0 or len(fields) != 9 or fields[0] not in ("t", "f"):
         return None
     standby = fields[0] == "t"
+    senders = tuple(_sender(one) for one in fields[5].split(",") if one)
     # Before PostgreSQL 12 the connection string is no setting.
-    host, port = conninfo.upstream(fields[6] or conninfo.setting(recovery_conf, "primary_conninfo"))
+    host, port = conninfo.upstream(fields[8] or conninfo.setting(recovery_conf, "primary_conninfo"))
     return Own(
         STANDBY if standby else PRIMARY,
         answers=True,
@@ -79,8 +84,16 @@ def read_own(answer, recovery_conf=""):
         streaming=standby and fields[4] == "streaming",
         upstream_host=host if standby else "",
         upstream_port=port,
-        standbys=tuple(name for name in fields[5].split(",") if name),
+        standbys=tuple(one.name for one in senders),
+        senders=senders,
+        requirement=fields[6],
+        names=fields[7],
     )
+
+
+def _sender(text):
+    name, flushed, state = (*text.split(":"), "", "")[:3]
+    return Sender(name, _number(flushed), state)
 
 
 def _number(text):

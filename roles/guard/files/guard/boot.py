@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-from . import systemd
+from . import requirement, systemd
 from .ask import PEER_QUERY, Asker, read_peer, read_pgpool
 from .decision import decide
-from .here import observe_here, own_timeline, parse_controldata, use_up_permit
+from .here import observe_here, own_timeline, parse_controldata, start_role, use_up_permit
 from .seen import ALLOW, PRIMARY, REFUSE, WAIT
 from .tell import report, save, say, tell
 
@@ -94,6 +94,8 @@ def deliberate(config, *, patience, look=observe, clock=time.monotonic, sleep=ti
 
 def before_start(config):
     """May PostgreSQL be started now? Where only time can tell, the service goes on waiting: a boot must not."""
+    if start_role(config["data_directory"]) != PRIMARY and config["synchronous_file"]:
+        requirement.remove(config["synchronous_file"])
     decision = deliberate(config, patience=config["patience"])
     use_up_permit(config)
     if decision.verdict == WAIT:

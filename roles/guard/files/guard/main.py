@@ -32,6 +32,10 @@ DEFAULTS = {
     "running_file": "/run/pgops/guard-state.json",
     "events_file": "/var/log/pgops/guard.jsonl",
     "recover_lock": "/var/lib/pgops/recover.lock",
+    "synchronous": "off",
+    "synchronous_file": "",
+    "pgpool_unit": "pgpool2.service",
+    "pgpool_status_file": "/var/lib/pgpool/pgpool_status",
 }
 
 

@@ -20,6 +20,7 @@ class Heard(t.NamedTuple):
     timeline: int | None
     lsn: int
     time: str
+    waits: bool | None = None  # its commits waited for a standby then
 
 
 class Memory(t.NamedTuple):
@@ -74,14 +75,15 @@ def hear(before, look, time):
     gone again, must not stay in mind because of its timeline.
     """
     if look.own.role == PRIMARY and look.own.lsn is not None:
-        found = Heard(look.name, look.own.timeline, look.own.lsn, time)
+        waits = bool(look.own.names) and not look.own.requirement
+        found = Heard(look.name, look.own.timeline, look.own.lsn, time, waits)
     else:
         primaries = [one for one in look.peers if one.answer == PRIMARY and one.lsn is not None]
         primaries = [one for one in primaries if same_system(look.own, one)]
         if not primaries:
             return before
         best = max(primaries, key=lambda one: (follows(look.own, one), one.timeline or 0, one.lsn))
-        found = Heard(best.name, best.timeline, best.lsn, time)
+        found = Heard(best.name, best.timeline, best.lsn, time, best.waits)
     if before is not None and (found.host, found.timeline) == (before.host, before.timeline):
         return found._replace(lsn=max(found.lsn, before.lsn))
     return found

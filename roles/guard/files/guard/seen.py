@@ -25,6 +25,7 @@ class Peer(t.NamedTuple):
     backend_id: int | None = None
     address: str = ""
     port: int = 5432
+    waits: bool | None = None  # does a primary's commit wait for a standby that has all before it?
 
 
 class Node(t.NamedTuple):
@@ -64,6 +65,14 @@ class Observed(t.NamedTuple):
     unit: str = "postgresql.service"
 
 
+class Sender(t.NamedTuple):
+    """Somebody who streams from this primary; ``flushed`` is what it has acknowledged."""
+
+    name: str
+    flushed: int | None = None
+    state: str = ""  # pg_stat_replication.sync_state
+
+
 class Own(t.NamedTuple):
     """What our own server said; its role and timeline come from its files when it does not answer."""
 
@@ -77,6 +86,9 @@ class Own(t.NamedTuple):
     upstream_port: int = 5432
     standbys: tuple = ()  # who streams from this primary
     detail: str = ""
+    senders: tuple = ()  # the same, with what they acknowledge
+    requirement: str = ""  # what we have made of synchronous_standby_names: suspended, restoring, or nothing
+    names: str = ""  # synchronous_standby_names
 
 
 class Look(t.NamedTuple):

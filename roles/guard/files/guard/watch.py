@@ -14,6 +14,7 @@ from .boot import SPEAK_AGAIN, SPEAK_EVERY, Deliberation, control_file, observe
 from .here import give_permit, own_timeline, parse_controldata, recovering, server_process, start_role
 from .memory import FREEZE, Heard, Memory, remember
 from .reach import Reach
+from .requirement import Requirement, told
 from .running import decide_running, troubled
 from .seen import ALLOW, FENCE, FOLLOW, GO_ON, PRIMARY, STANDBY, STOPPED, Decision, Look, Own
 
@@ -40,6 +41,7 @@ class Watch:
         self.pgpools_asked = self.followed_at = self.spoke_at = float("-inf")
         self.mute, self.reached = False, None  # nobody said anything the last time; but their hosts were there
         self.spoke_of = self.deliberation = None
+        self.requirement, self.synchronous = Requirement(config, self.asker), None
 
     def _from_before(self):
         """What an earlier run of this service knew."""
@@ -72,9 +74,13 @@ class Watch:
         if decision.verdict != GO_ON and recovering(self.config["recover_lock"]):
             look = look._replace(recovering=True)
             decision = decide_running(look)
-        self.trouble = troubled(look) or not look.contact
+        verdict = self.requirement.decide(look)
+        self.synchronous = told(self.config, verdict)
+        self.trouble = troubled(look) or not look.contact or verdict.urgent
         self._write(look, decision)
         self._act(look, decision, ended)
+        if decision.verdict == GO_ON and look.against == 0:
+            self.requirement.act(look, verdict)
         if decision.confirming:
             return 0.0 if look.against else SHORT
         return PERIOD
@@ -158,7 +164,8 @@ class Watch:
             tell.event(self.config["events_file"], "unfenced", role, f"runs again, as a {role}", host=look.name)
 
     def _save(self, look, decision):
-        tell.save(self.config["running_file"], tell.running_state(look, decision, self.memory.heard), indent=None)
+        state = tell.running_state(look, decision, self.memory.heard)
+        tell.save(self.config["running_file"], {**state, "synchronous": self.synchronous}, indent=None)
 
     def _write(self, look, decision):
         """The state each time; a line in the journal when it is news, and a warning again after a while."""
@@ -176,6 +183,7 @@ class Watch:
     def _stopped(self, began):
         """PostgreSQL does not run. Is it to be started once it may? (An admin's stop ends that unit too.)"""
         config, own, self.maybe_waiting = self.config, Own(STOPPED), True
+        self.synchronous = None
         state, waiting = systemd.states(config["unit"], config["wait_unit"])
         look = Look(config["name"], config["backend_id"], own, paused=os.path.exists(config["paused_file"]))
         if waiting != "active":

@@ -51,6 +51,26 @@ CASES = {
 }  # fmt: skip
 
 
+def synchronous(state="", waiting=0, sync_state=None):
+    answer = c.primary()
+    names = "" if state == "suspended" else "ANY 1 (pgops_1)"
+    answer["postgres"]["synchronous"] = {"names": names, "state": state, "waiting": waiting}
+    answer["postgres"]["senders"][0]["sync_state"] = sync_state
+    return changed("pg", "postgres-db1", answer)
+
+
+CASES["writers wait"] = (synchronous(waiting=3), "synchronous_blocked", "postgres-db1", "broken")
+CASES["writers will wait"] = (synchronous(), "synchronous_blocked", "postgres-db1", "broken")
+CASES["fallback"] = (synchronous("suspended"), "synchronous_suspended", "postgres-db1", "degraded")
+CASES["not yet again"] = (synchronous("restoring", 0, "quorum"), "synchronous_suspended", "postgres-db1", "degraded")
+
+
+def test_commits_that_wait_for_a_standby_that_is_there_are_no_finding():
+    assert found(*synchronous(waiting=3, sync_state="quorum")) == []
+    assert "3 sessions wait for a standby" in found(*synchronous(waiting=3))[0]["message"]
+    assert found(*synchronous("suspended"))[0]["command"] == "ansible-playbook recover_standby.yml -l postgres-db2"
+
+
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
 def test_each_fault_is_found_with_a_command_and_a_verdict(case):
     answers, code, host, word = CASES[case]

@@ -194,7 +194,7 @@ def test_remote_parameters(driver):
         "sslmode": "require",
         "connect_timeout": 3,
         "application_name": "pgops",
-        "options": "-c statement_timeout=3000",
+        "options": "-c statement_timeout=3000 -c synchronous_commit=local",
     }
     assert driver.parameters == expected
 

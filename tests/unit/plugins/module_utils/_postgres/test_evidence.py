@@ -57,6 +57,7 @@ class Server:
             "pg_ls_waldir": [{"timeline": self.segment}],
             "pg_replication_slots": [{"name": "pgops_1"}],
             "pg_stat_replication": [],
+            "pg_stat_activity": [{"names": "ANY 1 (pgops_1)", "state": "", "waiting": 2}],
         }
         (table,) = [name for name in tables if name in sql]
         self.asked[table] = (sql, args)
@@ -76,6 +77,7 @@ def test_a_primary():
     assert found["control"]["timeline"] == 1 and found["control"]["wal_log_hints"] is True
     assert found["slots"] == [{"name": "pgops_1"}]
     assert server.asked["pg_replication_slots"][1] == server.asked["pg_stat_replication"][1] == ("0/5000060",)
+    assert found["synchronous"] == {"names": "ANY 1 (pgops_1)", "state": "", "waiting": 2}
     assert "pg_stat_wal_receiver" not in server.asked
     assert "pg_ls_waldir" not in server.asked
 
