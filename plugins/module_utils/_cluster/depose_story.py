@@ -11,7 +11,7 @@ from __future__ import annotations
 from .depose import deposed
 from .findings import depose_command, recover_command
 from .units import human_bytes
-from .view import last_failover, node_of
+from .view import LACKING, last_failover, node_of
 
 FENCES = {
     "stopped": "PostgreSQL there was stopped",
@@ -94,17 +94,17 @@ def failure(gate, view, target, fence="", said="", timeout=60):
 def _next(view, target, gate):
     event = last_failover(view)
     log = f"journalctl -u pgpool2 and /var/log/pgops/failover.jsonl on {gate['leader']}"
-    if event and event["time"] != gate["before"] and event["result"] == "too_far_behind":
-        return f"{depose_command(target, accept_loss=True)} (gives these bytes up)"
+    if event and event["time"] != gate["before"] and event["result"] in LACKING:
+        return f"{depose_command(target, accept_loss=True)} (gives up what it lacks)"
     return f"read {log}, then run this again: {depose_command(target)}"
 
 
 def refused_promotion(gate, target, said, unfenced=False):
     """failover.sh, run by us, promoted nobody."""
-    lacking = "too_far_behind" in said
+    lacking = any(word in said for word in LACKING)
     options = " -e failover_primary_unfenced=true" if unfenced else ""
     next_step = (
-        f"bring {target} back, or give these bytes up: {depose_command(target, accept_loss=True)}{options}"
+        f"bring {target} back, or give up what the standby lacks: {depose_command(target, accept_loss=True)}{options}"
         if lacking
         else f"mend that, then run this again: {depose_command(target)}{options}"
     )

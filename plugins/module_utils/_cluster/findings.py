@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .units import human_bytes
-from .view import UP, attached_on, nobody_promoted, node_of
+from .view import LACKING, UP, attached_on, nobody_promoted, node_of
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
 
@@ -58,9 +58,9 @@ def _no_primary(view):
             f"nobody can say who the primary is: {view['dispute']}",
             "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
         )
-    lacking = event["result"] == "too_far_behind"
+    lacking = event["result"] in LACKING
     why = event["message"]
-    if lacking:
+    if event["result"] == "too_far_behind":
         why = (
             f"the best standby lacks {human_bytes(event['lag'])} of the WAL of {failed}, more than "
             "pgops_failover_max_lag allows"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 UP = ("up", "waiting")
 # The results of failover.sh after which there is no new primary.
-NOBODY = ("too_far_behind", "no_candidate", "paused", "promotion_failed")
+LACKING = ("too_far_behind", "may_lack_commits")  # a standby was there; promoting it gives something up
+NOBODY = (*LACKING, "no_candidate", "paused", "promotion_failed")
 
 
 def build_view(databases, pgpools, postgres_answers, pgpool_answers, vip=None):
@@ -195,6 +196,7 @@ def nobody_promoted(view):
 
 
 __all__ = (
+    "LACKING",
     "NOBODY",
     "UP",
     "attached_on",

@@ -95,6 +95,7 @@ def test_a_failure_for_want_of_wal_names_the_variable():
     ("said", "unfenced", "words"),
     [
         ("failover.sh: too_far_behind: lacks 9000", False, "-l postgres-db1 -e failover_primary_accept_loss=true"),
+        ("failover.sh: may_lack_commits: it may", False, "-l postgres-db1 -e failover_primary_accept_loss=true"),
         ("failover.sh: too_far_behind: lacks 9000", True, "accept_loss=true -e failover_primary_unfenced=true"),
         ("failover.sh: no_candidate: x", False, "mend that, then run this again"),
     ],

@@ -162,5 +162,8 @@ def test_a_failover_that_promoted_nobody_is_told_with_the_command():
     pgpools["app-server2"]["pgpool"]["last_failover"] = dict(event, result="no_candidate", time="2026-11-23T11")
     (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
     assert "the words" in item["message"] and "accept_loss" not in item["command"]
+    pgpools["app-server2"]["pgpool"]["last_failover"] = dict(event, result="may_lack_commits", time="2026-11-23T11")
+    (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
+    assert "the words" in item["message"] and "-e failover_primary_accept_loss=true" in item["command"]
     pgpools["app-server1"]["pgpool"]["last_failover"] = dict(event, result="promoted", time="2026-11-23T12")
     assert "no_primary" in [one["code"] for one in found(postgres, pgpools)]
