@@ -103,4 +103,4 @@ def test_a_failure_for_want_of_wal_names_the_variable():
 def test_why_failover_sh_promoted_nobody(said, unfenced, words):
     text = depose_story.refused_promotion(GATE, DB1, said, unfenced)
     assert said in text and words in text
-    assert ("accept_loss" in text) is ("too_far" in said)
+    assert ("accept_loss" in text) is ("no_candidate" not in said)
