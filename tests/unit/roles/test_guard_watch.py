@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -52,7 +53,10 @@ def postgres(config, tmp_path):
     """A process that looks like the server of the data directory."""
     program_file = tmp_path / "postgres"
     shutil.copy(shutil.which("sleep"), program_file)
+    # A shell starts what runs in its background with SIGQUIT ignored, which is inherited; a handler is not.
+    before = signal.signal(signal.SIGQUIT, signal.default_int_handler)
     process = subprocess.Popen([program_file, "60"])
+    signal.signal(signal.SIGQUIT, before)
     pathlib.Path(config["data_directory"], "postmaster.pid").write_text(f"{process.pid}\n/data\n")
     yield process
     process.kill()
