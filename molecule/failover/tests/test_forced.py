@@ -164,6 +164,7 @@ def test_a_running_primary_that_ansible_cannot_reach_is_ended_by_its_guard(clust
     cluster.brought_back(old)
 
 
+@pytest.mark.matrix
 def test_after_a_pause_it_finishes_what_was_not_done(cluster):
     """The primary ends while the failover is paused. That is over now, so nobody else will promote anybody."""
     lab, old = cluster.lab, cluster.primary

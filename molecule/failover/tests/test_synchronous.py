@@ -180,10 +180,12 @@ def test_fallback_a_failover_loses_nothing_and_the_new_primary_goes_on_by_itself
     assert results[-3:] == ["suspended", "restoring", "restored"]
 
 
+@pytest.mark.matrix
 def test_again_it_changes_nothing(lab, cluster):
     assert changed(deploy(lab, "fallback").stdout) == 0
 
 
+@pytest.mark.matrix
 def test_off_again(lab, cluster):
     deploy(lab, "off")
     for name in lab.databases:
