@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from guarded import Pair
 from proof import changed, eventually
@@ -57,7 +59,9 @@ def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
     with session.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = int(cursor.fetchone()[0])
-    cluster.lab.run(primary, f"kill -STOP {pid}; systemd-run --quiet --on-active=20 kill -CONT {pid}")
+    asked = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
+    later = f"for _ in $(seq 1200); do {asked} && break; sleep 0.1; done; sleep 10; kill -CONT {pid}"
+    cluster.lab.run(primary, f"kill -STOP {pid}; systemd-run --quiet bash -c {shlex.quote(later)}")
     done = switch(cluster, cluster.standby, "-e", "switch_primary_stop_timeout=3")
     assert done.returncode != 0
     assert f"{primary} was started again and is the primary as before" in done.stdout
