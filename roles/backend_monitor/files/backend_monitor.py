@@ -41,6 +41,7 @@ SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 MOST_WAKING = 10.0  # seconds: by then pgpool has decided, or other rules than its sleep keep it from it
 CALM = 2.0  # seconds for which no connection is kept after one that the server has ended
 OFTEN = 0.05  # seconds between two questions in that time
+FIRST = 0.5  # seconds in which a health check that is refused is woken at once for its second look
 HURRY = 2.0  # seconds in which a health check that is refused has been woken often enough to decide; then rarely
 
 
@@ -75,7 +76,12 @@ def pause(seen, deed, *, now, wake_every, period):
     """Seconds until the next look."""
     if not deed.wake:
         return period
-    return 1.0 if seen.verdict == REFUSES and now - seen.answered_at > HURRY else wake_every
+    if seen.verdict != REFUSES:
+        return wake_every
+    if now - seen.answered_at > HURRY:
+        return 1.0
+    since = now - max(seen.answered_at, seen.closed_at or 0.0)
+    return min(wake_every, OFTEN) if since < FIRST else wake_every
 
 
 # ---- Asking a server -------------------------------------------------------------------------------------------------

@@ -64,16 +64,19 @@ def test_the_decision(verdict, silent_for, cut_ago, wake, cut):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "silent_for", "wake", "seconds"),
+    ("verdict", "silent_for", "closed", "wake", "seconds"),
     [
-        ("refuses", 0.2, True, 0.15),
-        ("refuses", 2.1, True, 1.0),
-        ("silent", 2.1, True, 0.15),
-        ("refuses", 11.0, False, 0.5),
+        ("refuses", 0.2, None, True, 0.05),  # the second look of the health check follows the first one
+        ("refuses", 0.6, 0.3, True, 0.05),
+        ("refuses", 0.6, None, True, 0.15),
+        ("refuses", 2.1, None, True, 1.0),
+        ("silent", 0.2, None, True, 0.15),
+        ("refuses", 11.0, None, False, 0.5),
     ],
 )
-def test_the_pace(verdict, silent_for, wake, seconds):
-    seen, deed = monitor.Seen(verdict, 1000.0 - silent_for), monitor.Deed(wake, cut=False)
+def test_the_pace(verdict, silent_for, closed, wake, seconds):
+    closed_at = None if closed is None else 1000.0 - closed
+    seen, deed = monitor.Seen(verdict, 1000.0 - silent_for, None, closed_at), monitor.Deed(wake, cut=False)
     assert monitor.pause(seen, deed, now=1000.0, wake_every=0.15, period=0.5) == seconds
 
 
