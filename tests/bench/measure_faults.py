@@ -11,7 +11,7 @@ from faults import Drill  # its path is set by cluster
 
 from .cluster import Cluster
 from .failure import CannotMeasure
-from .figures import Figure, of_runs
+from .figures import Figure, not_taken, of_runs
 from .playbook import EVIDENCE
 
 FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
@@ -20,15 +20,22 @@ NAMES = tuple(f"outage_{name}" for name in FAULTS)
 
 def measure(cluster: Cluster) -> list[Figure]:
     """Each fault as often as wanted; the roles change with every failover, and recover_standby.yml heals in between."""
-    figures = []
-    for name in FAULTS:
-        reports = []
+    return [taken(cluster, name) for name in FAULTS]
+
+
+def taken(cluster: Cluster, name: str) -> Figure:
+    """The figure of one fault. Where it could not be taken it says why, and the others are taken all the same."""
+    reports: list[dict] = []
+    try:
         for number in range(cluster.settings.runs):
             cluster.say(f"{name}: {number + 1} of {cluster.settings.runs}")
             reports.append(Drill(cluster.lab, name, say=cluster.say).run())
-        figures.append(figure(name, reports))
+        return figure(name, reports)
+    except Exception as exc:
+        cluster.say(f"not taken: outage_{name}: {exc}")
+        return not_taken(f"outage_{name}", f"{type(exc).__name__}: {exc}")
+    finally:
         (EVIDENCE / f"{name}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
-    return figures
 
 
 def figure(name: str, reports: list[dict]) -> Figure:

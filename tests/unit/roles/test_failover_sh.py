@@ -57,7 +57,7 @@ esac
 """
 # Whether a host answers on a port: only when the file ``reachable`` is there.
 FAKE_TIMEOUT = r"""#!/bin/bash
-[[ $* != *"read -r _ </dev/tcp/"* ]] || { [ -e "$FAKES/reachable" ]; exit; }
+[[ $* != *"</dev/tcp/"* ]] || { [ -e "$FAKES/reachable" ]; exit; }
 exec /usr/bin/timeout "$@"
 """
 FAKE_SUDO = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/sudo.log"\n'
