@@ -42,6 +42,7 @@ MOST_WAKING = 10.0  # seconds: by then pgpool has decided, or other rules than i
 CALM = 2.0  # seconds for which no connection is kept after one that the server has ended
 OFTEN = 0.05  # seconds between two questions in that time
 FIRST = 0.5  # seconds in which a health check that is refused is woken at once for its second look
+LOGIN_AGAIN = 5.0  # seconds after a login that ended
 HURRY = 2.0  # seconds in which a health check that is refused has been woken often enough to decide; then rarely
 
 
@@ -183,6 +184,34 @@ async def cut(command):
         process.kill()
 
 
+# ---- A login that failover.sh shares ---------------------------------------------------------------------------------
+
+
+def login_command(folder, user, address):
+    """Return the words of an SSH connection that does nothing but be there, and ends itself soon after its host."""
+    limits = ("BatchMode=yes", "ConnectTimeout=2", "ServerAliveInterval=1", "ServerAliveCountMax=3")
+    options = [word for one in (*limits, "StrictHostKeyChecking=yes", "LogLevel=ERROR") for word in ("-o", one)]
+    return ["ssh", "-N", "-T", "-M", "-S", os.path.join(folder, address), *options, f"{user}@{address}"]
+
+
+async def stay_logged_in(folder, user, address):
+    """Hold a login on a database host for ever: it would be most of the time that failover.sh takes."""
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.DEVNULL)
+    while True:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, address))  # what a killed one left; ssh would refuse to share
+        process = None
+        try:
+            process = await asyncio.create_subprocess_exec(*login_command(folder, user, address), **quiet)
+            await process.wait()
+        except OSError as exc:
+            say(f"no login on {address} is kept for failover.sh: {exc}", level=4)
+        finally:
+            if process is not None and process.returncode is None:
+                process.terminate()
+        await asyncio.sleep(LOGIN_AGAIN)
+
+
 # ---- Running ---------------------------------------------------------------------------------------------------------
 
 
@@ -254,7 +283,11 @@ async def once(config):
 
 async def run(config):
     """Watch all servers until told to end."""
-    watching = [asyncio.ensure_future(watch(config, backend)) for backend in config["backends"]]
+    working = [watch(config, backend) for backend in config["backends"]]
+    if config["logins"]:
+        addresses = sorted({backend["address"] for backend in config["backends"]})
+        working += [stay_logged_in(config["logins"], config["user"], address) for address in addresses]
+    watching = [asyncio.ensure_future(one) for one in working]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [task.cancel() for task in watching])
     with contextlib.suppress(asyncio.CancelledError):

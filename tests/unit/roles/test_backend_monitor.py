@@ -224,6 +224,42 @@ def test_a_command_that_hangs_is_ended(monkeypatch):
     assert time.monotonic() - begun < 30
 
 
+# ---- A login that failover.sh shares ---------------------------------------------------------------------------------
+
+
+def test_a_login_is_opened_again_when_it_ends_and_closed_with_the_service(tmp_path, monkeypatch):
+    """A fake ssh that ends at once the first time; what an earlier one left in the way is gone before it starts."""
+    tmp_path.joinpath("ssh").write_text(
+        "#!/bin/bash\n"
+        f'[ ! -e "{tmp_path}/10.1.7.106" ] || echo in the way >>{tmp_path}/log\n'
+        f'echo "$*" >>{tmp_path}/log; touch "{tmp_path}/10.1.7.106"\n'
+        f'[ "$(wc -l <{tmp_path}/log)" -ge 2 ] || exit 255\n'
+        f"echo $$ >{tmp_path}/pid; exec sleep 60\n"
+    )
+    tmp_path.joinpath("ssh").chmod(0o755)
+    tmp_path.joinpath("10.1.7.106").touch()
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(monitor, "LOGIN_AGAIN", 0.01)
+
+    async def play():
+        task = asyncio.ensure_future(monitor.stay_logged_in(str(tmp_path), "postgres", "10.1.7.106"))
+        deadline = time.monotonic() + 20
+        while not tmp_path.joinpath("pid").exists() or not tmp_path.joinpath("pid").read_text():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        pid = int(tmp_path.joinpath("pid").read_text())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        while pathlib.Path(f"/proc/{pid}/cmdline").exists() and pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    asyncio.run(play())
+    lines = tmp_path.joinpath("log").read_text().splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1]
+    assert lines[0].startswith(f"-N -T -M -S {tmp_path}/10.1.7.106 ") and lines[0].endswith(" postgres@10.1.7.106")
+
+
 # ---- Running ---------------------------------------------------------------------------------------------------------
 
 
@@ -311,7 +347,7 @@ def test_it_ends_when_told(tmp_path):
     with server("refuses") as (port, _listener):
         config = {
             "limit": 0.1, "period": 0.05, "wake_every": 0.05, "frozen_after": 1, "pid_file": str(tmp_path / "none"),
-            "backends": [{"id": 0, "address": LOCAL, "port": port, "cut": []}],
+            "backends": [{"id": 0, "address": LOCAL, "port": port, "cut": []}], "logins": "", "user": "postgres",
         }  # fmt: skip
 
         async def play():
