@@ -2,7 +2,8 @@
 
 Stages run LANES at a time (2; each scenario in a lab of its own). The scenarios come after the quick stages; they are
 left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same. With LANES=1 they are shown live.
-Each stage is a make target. Its tests are counted from the JUnit files that it leaves in .cache/results/<stage>/.
+Each stage is a make target. Its tests are counted from the JUnit files that it leaves in .cache/results/<stage>/, where
+output.log has all that it printed. Only a stage that failed is printed whole; what failed is named again at the end.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checks import RESULTS, ROOT
 
@@ -41,6 +43,7 @@ class Stage:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def run(self, live: bool) -> Stage:
         say(f"--- {self.name}: started")
@@ -49,7 +52,7 @@ class Stage:
         self.seconds = time.monotonic() - started
         self.count(status)
         with OUTPUT:
-            if output:
+            if output and self.failed:
                 print(output.rstrip())
             print(f"--- {self.name}: {self.result} after {self.seconds:.0f} s", flush=True)
         return self
@@ -57,17 +60,27 @@ class Stage:
     def count(self, status: int | None) -> None:
         """A stage that ends badly counts as failed even when no test of it did."""
         for case in cases(self.name):
-            if case.find("failure") is not None or case.find("error") is not None:
+            wrong = [found for found in (case.find("failure"), case.find("error")) if found is not None]
+            if wrong:
                 self.failed += 1
+                self.failures.append(in_a_line(case, wrong[0]))
             elif case.find("skipped") is not None:
                 self.skipped += 1
             else:
                 self.passed += 1
         if status != 0 and not self.failed:
             self.failed = 1
+            self.failures.append("no test of it failed, but the stage did: see its output")
         if status == 0 and not self.passed and not self.failed:
             self.failed = 1  # nothing ran: that is no success
+            self.failures.append("no test of it ran")
         self.result = "timed out" if status is None else "FAILED" if self.failed else "ok"
+
+
+def in_a_line(case: ET.Element, wrong: ET.Element) -> str:
+    """The test's name and what it saw, short enough to stand in the sum."""
+    seen = (wrong.get("message") or wrong.text or "no message").strip()
+    return f"{case.get('classname', '')}.{case.get('name', '')}: {textwrap.shorten(seen, 400)}"
 
 
 def cases(stage: str) -> list[ET.Element]:
@@ -150,6 +163,9 @@ def report(stages: list[Stage]) -> int:
     print("\n" + row("stage", "result", "seconds", "passed", "failed", "skipped"))
     for stage in stages:
         print(row(stage.name, stage.result, f"{stage.seconds:.0f}", stage.passed, stage.failed, stage.skipped))
+    for stage in stages:
+        for failure in stage.failures:
+            print(f"FAILED {stage.name}: {failure}")
     skipped = sum(stage.skipped for stage in stages)
     left_out = sum(stage.result == "not run" for stage in stages)
     line = f"{sum(stage.passed for stage in stages)} passed, {sum(stage.failed for stage in stages)} failed"
