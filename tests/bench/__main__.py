@@ -18,6 +18,7 @@ from . import (
     measure_delta,
     measure_false_alarms,
     measure_faults,
+    measure_guard,
     measure_memory,
     measure_noop,
     measure_rewind,
@@ -36,6 +37,7 @@ CLUSTER = {
     "delta": measure_delta,
     "memory": measure_memory,
     "faults": measure_faults,
+    "guard": measure_guard,
     "false_alarms": measure_false_alarms,
 }
 BEGAN = time.monotonic()

@@ -30,6 +30,7 @@ TARGETS = {
     "outage_host_killed": ("value", 3.5),
     "outage_host_frozen": ("value", 6.0),
     "outage_primary_cut_off": ("value", 4.0),
+    "writes_after_cut_off": ("value", 5.0),
 }
 
 

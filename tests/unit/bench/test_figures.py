@@ -88,6 +88,7 @@ def test_every_target_names_a_figure_that_is_measured():
         measure_delta,
         measure_false_alarms,
         measure_faults,
+        measure_guard,
         measure_memory,
         measure_noop,
         measure_rewind,
@@ -96,5 +97,6 @@ def test_every_target_names_a_figure_that_is_measured():
     modules = (
         measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory, measure_faults,
         measure_false_alarms,
+        measure_guard,
     )  # fmt: skip
     assert set(figures.TARGETS) <= {name for module in modules for name in module.NAMES}
