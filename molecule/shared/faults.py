@@ -5,6 +5,7 @@
 
     LAB_PROJECT=pgops faults.py list
     LAB_PROJECT=pgops faults.py NAME [NAME ...]      one after the other; the cluster is healed in between
+    DRILL_SECONDS=200                                how long the service may be away (60)
 
 Any lab that deploy_cluster.yml has built will do. Prints a report for each fault and leaves .lab/faults.json.
 """
@@ -12,6 +13,7 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import typing as t
@@ -26,7 +28,7 @@ from writer import Writer, missing_rows
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
 UNIT = "systemctl {} 'postgresql@*-main.service'"
 LOAD_ROWS = 40  # acknowledged before the fault, and after it before the outage counts as over
-SERVICE_LIMIT = 60.0
+SERVICE_LIMIT = float(os.environ.get("DRILL_SECONDS") or 60)
 WHOLE = 30.0  # seconds after the network is whole in which there has to be one writable primary; two do as a rule
 STAYS = 6.0  # and for so long it has to be the only one then
 
@@ -130,8 +132,8 @@ FAULTS = {
 class Drill:
     """One fault on one lab."""
 
-    def __init__(self, lab, name, say=print):
-        self.lab, self.name, self.fault, self.say = lab, name, FAULTS[name], say
+    def __init__(self, lab, name, say=print, limit=SERVICE_LIMIT):
+        self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
         self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
         self.standby = next(host for host in lab.databases if host != self.primary)
         password = lab.secrets["pgops_app_password"]
@@ -145,7 +147,7 @@ class Drill:
         self.writer.create_table()
         with Primaries(self.lab) as primaries:
             self.writer.start()
-            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=SERVICE_LIMIT)
+            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=self.limit)
             at = self._break()
             try:
                 self._wait_for_service(at)
@@ -176,7 +178,7 @@ class Drill:
                 return False
             return not self.fault.fails_over or self.writer.served_by()[-1] != old or self._back_without_failover()
 
-        eventually(served, timeout=SERVICE_LIMIT, interval=0.1)
+        eventually(served, timeout=self.limit, interval=0.1)
 
     def _back_without_failover(self):
         """Both servers were restarted: whichever serves."""

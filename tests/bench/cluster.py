@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -56,6 +57,7 @@ class Cluster:
             return
         lab_command("down", LAB_PROJECT=self.settings.project)
         lab_command("up", LAB_PROJECT=self.settings.project, LAB_SUBNET=self.settings.subnet)
+        self._choose_profile()
         self._lab = Lab(self.settings.project)
         self.say("deploying the cluster")
         self.playbook("deploy", "deploy_cluster.yml")
@@ -69,10 +71,19 @@ class Cluster:
         for name in (primary, standby):  # what filling left in pg_wal goes, as far as the settings let it
             host.psql(self.lab, name, "CHECKPOINT")
 
+    def _choose_profile(self):
+        """The lab's inventory has the timing profile, for every playbook that a measurement runs."""
+        path = ROOT / ".lab" / self.settings.project / "inventory.json"
+        inventory = json.loads(path.read_text(encoding="utf-8"))
+        inventory["all"]["vars"]["pgops_timing_profile"] = self.settings.profile
+        path.write_text(json.dumps(inventory, indent=2) + "\n", encoding="utf-8")
+
     def _kept(self):
-        """A lab of an earlier run that is healthy and holds the database of this scale."""
+        """A lab of an earlier run that is healthy, has this profile and holds the database of this scale."""
         try:
             self._lab = Lab(self.settings.project)
+            if self._lab.vars.get("pgops_timing_profile") != self.settings.profile:
+                return False
             size = host.psql(self.lab, self.roles()[0], "SELECT count(*) FROM pgbench_branches", database=DATABASE)
             self.wait_healthy(limit=20)
             return int(size) == self.settings.scale
@@ -228,7 +239,8 @@ class Cluster:
             f"PostgreSQL {postgres}, Pgpool-II {pgpool}, ansible-core {version('ansible-core')}; "
             f"pgbench scale {self.settings.scale} ({size / 2**30:.2f} GiB), 1 % of the rows updated after the fork, "
             f"{SPLIT_ROWS} rows on the old node, clean stop, {RATE} transactions/s going on; "
-            f"1 primary, 1 standby, {len(self.lab.pgpools)} pgpools; containers on one bridge of one machine with "
+            f"1 primary, 1 standby, {len(self.lab.pgpools)} pgpools, profile {self.settings.profile}; "
+            "containers on one bridge of one machine with "
             f"{os.cpu_count()} cores, warm page cache"
         )
 

@@ -15,6 +15,7 @@ from .figures import Figure, not_taken, of_runs
 from .playbook import EVIDENCE
 
 FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+LIMITS = {"fast": 60.0, "conservative": 240.0}  # seconds to wait for the service
 NAMES = tuple(f"outage_{name}" for name in FAULTS)
 
 
@@ -23,28 +24,34 @@ def measure(cluster: Cluster) -> list[Figure]:
     return [taken(cluster, name) for name in FAULTS]
 
 
+def named(name: str, profile: str) -> str:
+    """The figure's name; the targets are those of the profile `fast`."""
+    return f"outage_{name}" if profile == "fast" else f"outage_{profile}_{name}"
+
+
 def taken(cluster: Cluster, name: str) -> Figure:
     """The figure of one fault. Where it could not be taken it says why, and the others are taken all the same."""
+    title = named(name, cluster.settings.profile)
     reports: list[dict] = []
     try:
         for number in range(cluster.settings.runs):
             cluster.say(f"{name}: {number + 1} of {cluster.settings.runs}")
-            reports.append(Drill(cluster.lab, name, say=cluster.say).run())
-        return figure(name, reports)
+            reports.append(Drill(cluster.lab, name, say=cluster.say, limit=LIMITS[cluster.settings.profile]).run())
+        return figure(title, reports)
     except Exception as exc:
-        cluster.say(f"not taken: outage_{name}: {exc}")
-        return not_taken(f"outage_{name}", f"{type(exc).__name__}: {exc}")
+        cluster.say(f"not taken: {title}: {exc}")
+        return not_taken(title, f"{type(exc).__name__}: {exc}")
     finally:
-        (EVIDENCE / f"{name}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+        (EVIDENCE / f"{title}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
 
 
-def figure(name: str, reports: list[dict]) -> Figure:
+def figure(title: str, reports: list[dict]) -> Figure:
     """The median of the outages; what was lost stands beside it."""
     outages = [report["outage_s"] for report in reports]
     if None in outages:
-        raise CannotMeasure(f"no row was acknowledged after {name}")
+        raise CannotMeasure(f"{title}: no row was acknowledged afterwards")
     acknowledged = sum(report["acknowledged"] for report in reports)
     lost = sum(report["lost"] for report in reports)
     twice = max(report["two_primaries_s"] for report in reports)
     note = f"{lost} of {acknowledged} acknowledged rows lost; two writable primaries for at most {twice} s; two pgpools"
-    return of_runs(f"outage_{name}", "s", outages, note=note)
+    return of_runs(title, "s", outages, note=note)

@@ -11,6 +11,7 @@ MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "faults", "gu
 MIB_PER_SCALE = 15.5  # of a fresh pgbench database
 COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
 FALSE = ("", "0", "no", "false")
+PROFILES = ("fast", "conservative")
 
 
 class BadSetting(Exception):
@@ -25,6 +26,7 @@ class Settings(t.NamedTuple):
     only: tuple[str, ...]
     files: int
     false_minutes: int
+    profile: str
     keep: bool
     project: str
     subnet: str
@@ -47,12 +49,16 @@ def read(environ: t.Mapping[str, str]) -> Settings:
     unknown = [name for name in only if name not in MEASUREMENTS]
     if unknown:
         raise BadSetting(f"BENCH_ONLY names {', '.join(unknown)}; known are {', '.join(MEASUREMENTS)}")
+    profile = environ.get("BENCH_PROFILE") or PROFILES[0]
+    if profile not in PROFILES:
+        raise BadSetting(f"BENCH_PROFILE is '{profile}'; known are {', '.join(PROFILES)}")
     return Settings(
         scale=_number(environ, "BENCH_SCALE", 270),
         runs=_number(environ, "BENCH_RUNS", 3),
         only=only or MEASUREMENTS,
         files=_number(environ, "BENCH_FILES", 200000),
         false_minutes=_number(environ, "BENCH_FALSE_MINUTES", 30),
+        profile=profile,
         keep=environ.get("LAB_KEEP", "").lower() not in FALSE,
         project=environ.get("LAB_PROJECT") or "bench",
         subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",

@@ -116,14 +116,15 @@ def fault_report(outage, lost=0):
 
 
 def test_an_outage_is_the_median_and_what_was_lost_is_told():
-    found = measure_faults.figure("host_killed", [fault_report(3.0), fault_report(2.0, lost=4), fault_report(9.0)])
+    reports = [fault_report(3.0), fault_report(2.0, lost=4), fault_report(9.0)]
+    found = measure_faults.figure("outage_host_killed", reports)
     assert (found.name, found.value, found.runs, found.met) == ("outage_host_killed", 3.0, [3.0, 2.0, 9.0], True)
     assert found.note.startswith("4 of 300 acknowledged rows lost; two writable primaries for at most 0.9 s")
 
 
 def test_a_service_that_did_not_come_back_is_no_figure():
     with pytest.raises(CannotMeasure, match="host_killed"):
-        measure_faults.figure("host_killed", [fault_report(None)])
+        measure_faults.figure("outage_host_killed", [fault_report(None)])
 
 
 def test_every_outage_has_a_target():

@@ -12,7 +12,7 @@ def test_defaults_are_the_full_run():
     wanted = settings.read({})
     assert (wanted.scale, wanted.runs, wanted.files, wanted.keep) == (270, 3, 200000, False)
     assert wanted.only == settings.MEASUREMENTS
-    assert wanted.project == "bench"
+    assert (wanted.project, wanted.profile) == ("bench", "fast")
     assert wanted.needed_bytes > 25 * 2**30
 
 
@@ -31,6 +31,7 @@ def test_a_choice_of_measurements():
         ({"BENCH_ONLY": "rewnd"}, "rewnd; known are noop, rewind"),
         ({"BENCH_SCALE": "0"}, "BENCH_SCALE is '0'"),
         ({"BENCH_RUNS": "three"}, "BENCH_RUNS is 'three'"),
+        ({"BENCH_PROFILE": "slow"}, "BENCH_PROFILE is 'slow'; known are fast, conservative"),
     ],
 )
 def test_nonsense_is_refused(environ, said):
