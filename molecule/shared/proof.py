@@ -101,8 +101,9 @@ class Lab:
         count = len(self.databases)
         nodes = {}
         for node_id in range(count):
-            command = f"runuser -u postgres -- pcp_node_info -h localhost -U pgpoolad -w -v -n {node_id}"
+            command = f"timeout 10 runuser -u postgres -- pcp_node_info -h localhost -U pgpoolad -w -v -n {node_id}"
             fields = dict(re.findall(r"^(.+?)\s*: (.*)$", self.run(name, command), re.M))
+            assert "Role" in fields, f"{name} says nothing of node {node_id}"
             nodes[node_id] = (fields["Hostname"], fields["Status Name"], fields["Role"])
         return nodes
 
@@ -145,14 +146,14 @@ def changed(output):
 
 
 def eventually(probe, timeout=30, interval=0.5):
-    """Wait until probe() is true; a refused connection counts as not yet. Fails with the last answer."""
+    """Wait until probe() is true; a refused connection or no answer is "not yet". Fails with the last answer."""
     deadline = time.monotonic() + timeout
     while True:
         try:
             answer = probe()
             if answer:
                 return answer
-        except (psycopg2.Error, AssertionError) as exc:
+        except (psycopg2.Error, AssertionError, subprocess.TimeoutExpired) as exc:
             answer = exc
         assert time.monotonic() < deadline, f"not within {timeout} s, last answer: {answer}"
         time.sleep(interval)
