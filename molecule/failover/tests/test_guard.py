@@ -203,7 +203,7 @@ def test_a_lone_primary_goes_on_without_a_network(cluster):
 
 
 def test_after_a_power_loss_of_the_whole_site_it_comes_up_by_itself(cluster):
-    everybody = [*cluster.lab.databases, *cluster.lab.pgpools]
+    everybody = [*cluster.lab.pgpools, *cluster.lab.databases]  # else they fail over before they die themselves
     for name in everybody:
         cluster.lab.fault("kill", name)
     for name in everybody:
