@@ -60,6 +60,12 @@ options:
         by root).
     type: str
     default: postgres
+  return_encrypted:
+    description:
+      - Return the encrypted passwords, for settings of C(pgpool.conf) such as C(health_check_password). Whoever can
+        read the key file can decrypt them, so set C(no_log).
+    type: bool
+    default: false
 seealso:
   - name: pg_enc
     description: The tool of Pgpool-II that writes the same lines.
@@ -92,6 +98,11 @@ key_created:
   description: Whether the key file was created.
   returned: success
   type: bool
+encrypted:
+  description: User to encrypted password, as C(pgpool.conf) takes it. Empty in check mode while there is no key.
+  returned: when O(return_encrypted) is set
+  type: dict
+  sample: {healthcheck: AESRqHtLkBzFQbyOQnrTsxYzg==}
 """
 
 import os
@@ -114,7 +125,7 @@ def ensure(params, *, runner, check_mode, server):
     before = read_text(params["path"]) or ""
     key_exists = os.path.exists(params["key_file"])
     if not key_exists and check_mode:
-        return _result(before, before, key_created=True, repaired=False)
+        return _result(before, before, key_created=True, repaired=False, **_asked(params, {}))
     if not key_exists:
         uid, gid = owner_ids(params["owner"])
         write_private_file(params["key_file"], secrets.token_hex(32) + "\n", mode=0o600, uid=uid, gid=gid)
@@ -130,7 +141,7 @@ def ensure(params, *, runner, check_mode, server):
         write_private_file(params["path"], after, mode=0o640, uid=0, gid=gid)
         os.chown(params["key_file"], uid, gid)
         os.chmod(params["key_file"], 0o600)
-    return _result(before, after, key_created=not key_exists, repaired=repaired)
+    return _result(before, after, key_created=not key_exists, repaired=repaired, **_asked(params, encrypted))
 
 
 def _attributes_are_right(params):
@@ -151,7 +162,11 @@ def _check_key(key_file, server):
         )
 
 
-def _result(before, after, *, key_created, repaired):
+def _asked(params, encrypted):
+    return {"encrypted": encrypted} if params["return_encrypted"] else {}
+
+
+def _result(before, after, *, key_created, repaired, **more):
     changed_users = pool_passwd.changed_users(before, after)
     shown = "".join(f"{user}: (encrypted)\n" for user in changed_users)
     return {
@@ -160,6 +175,7 @@ def _result(before, after, *, key_created, repaired):
         "changed_users": changed_users,
         "key_created": key_created,
         "diff": {"before": "", "after": shown},
+        **more,
     }
 
 
@@ -179,6 +195,7 @@ def main():
             "path": {"type": "path", "default": "/etc/pgpool2/pool_passwd"},
             "key_file": {"type": "path", "default": "/var/lib/postgresql/.pgpoolkey", "no_log": False},
             "owner": {"type": "str", "default": "postgres"},
+            "return_encrypted": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -203,10 +203,9 @@ def test_a_lone_primary_goes_on_without_a_network(cluster):
 
 
 def test_after_a_power_loss_of_the_whole_site_it_comes_up_by_itself(cluster):
-    everybody = [*cluster.lab.pgpools, *cluster.lab.databases]  # else they fail over before they die themselves
-    for name in everybody:
+    for name in [*cluster.lab.pgpools, *cluster.lab.databases]:  # pgpools that die last fail over before
         cluster.lab.fault("kill", name)
-    for name in everybody:
+    for name in [*cluster.lab.databases, *cluster.lab.pgpools]:
         cluster.lab.fault("start", name)
     began = time.time()
     write = "CREATE TABLE IF NOT EXISTS guard_power (n int); INSERT INTO guard_power VALUES (1)"

@@ -107,5 +107,6 @@ def cluster(databases=2, pgpools=2, **more):
         "pgops_watchdog_authkey": "wd'secret",
         "pgops_pcp_password": "pcp:se\\cret",
         "__pgpool_version": "4.3.5",
+        "__pgpool_passwords": {"encrypted": {}},
         **more,
     }

@@ -44,6 +44,13 @@ def test_names_of_a_version(version, names):
     assert set(names.split()) <= set(conf(__pgpool_version=version))
 
 
+def test_what_looks_at_the_databases_reads_no_shared_file():
+    """Their passwords, as pg_enc writes them, stand in pgpool.conf: see the reason in the template."""
+    values = conf(__pgpool_passwords={"encrypted": {"healthcheck": "AESaaaa==", "replication": "AESbbbb=="}})
+    assert (values["health_check_password"], values["sr_check_password"]) == ("'AESaaaa=='", "'AESbbbb=='")
+    assert conf(__pgpool_passwords={"encrypted": {}})["health_check_password"] == "''"  # the check mode of a first run
+
+
 def test_the_watchdog_names_all_members_from_4_2_on():
     values = conf(pgpools=3)
     assert [values[f"hostname{i}"] for i in range(3)] == ["'10.1.7.104'", "'10.1.7.105'", "'10.1.7.102'"]

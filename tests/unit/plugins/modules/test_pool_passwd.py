@@ -30,12 +30,13 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def ensure(place, *entries, check_mode=False):
+def ensure(place, *entries, check_mode=False, return_encrypted=False):
     params = {
         "entries": list(entries),
         "path": str(place / "pool_passwd"),
         "key_file": str(place / "key"),
         "owner": "postgres",
+        "return_encrypted": return_encrypted,
     }
     return module.ensure(params, runner=LocalRunner(), check_mode=check_mode, server="app-server1")
 
@@ -104,3 +105,11 @@ def test_no_password_and_no_line_in_the_result(place):
     assert PASSWORD not in shown
     assert "AES" not in shown
     assert "someuser: (encrypted)" in shown
+
+
+def test_who_asks_gets_what_stands_in_the_file(place):
+    assert ensure(place, USER, check_mode=True, return_encrypted=True)["encrypted"] == {}
+    found = ensure(place, USER, return_encrypted=True)["encrypted"]
+    assert found["someuser"].startswith("AES")
+    assert f"someuser:{found['someuser']}\n" in (place / "pool_passwd").read_text()
+    assert ensure(place, USER, return_encrypted=True)["encrypted"] == found
