@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -70,6 +71,23 @@ def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
     for name in cluster.lab.pgpools:
         assert {event["result"] for event in cluster.failovers(name)[events[name] :]} <= {"given_up", "nothing_to_do"}
         assert cluster.lab.ssh(name, "test -e /var/lib/pgops/switch").returncode == 1
+
+
+def test_pgpools_that_do_not_notice_are_told(cluster):
+    """As with long health check periods: nobody looks at the databases, so the playbook has to tell."""
+    lab, name = cluster.lab, cluster.standby
+    for proxy in lab.pgpools:
+        lab.run(proxy, "systemctl stop pgops-backend-monitor; pkill -STOP -f '^pgpool: health check process'")
+    try:
+        done = switch(cluster, name)
+    finally:
+        for proxy in lab.pgpools:
+            lab.run(proxy, "pkill -CONT -f '^pgpool: health check process'; systemctl start pgops-backend-monitor")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"Tell \| Have pgpool take the old primary out[^\n]*\nchanged: ", done.stdout)
+    now = Pair(lab)
+    assert now.primary == name
+    eventually(now.healthy, timeout=30)
 
 
 def test_there_and_back(cluster):

@@ -125,12 +125,15 @@ def switch_missing(view, gate, target, max_lag_bytes=MAX_LAG_BYTES):
 
 
 def unaware(results, backend_id):
-    """The pgpools that answer and do not have this backend for the primary; takes a loop's results of pgpool_info."""
+    """The pgpools that answer and do not have this backend for the primary; takes a loop's results of pgpool_info.
+
+    Within ``until`` a result does not have its item yet, and all that counts is whether there are any.
+    """
     found = []
     for answer in results:
         nodes = (answer.get("pgpool") or {}).get("nodes") or ()
         if nodes and not any(node["id"] == int(backend_id) and node["role"] == "primary" for node in nodes):
-            found.append(answer["item"])
+            found.append(answer.get("item", {}))
     return found
 
 

@@ -158,6 +158,11 @@ def test_who_has_not_noticed():
     assert switching.unaware(results, "1") == ["two"]
 
 
+def test_within_until_a_result_has_no_item_yet():
+    assert switching.unaware([c.pgpool()], "1")
+    assert not switching.unaware([c.pgpool(primary_id=1)], "1")
+
+
 def test_who_did_not_take_it_back():
     results = [{"item": {"name": "one"}, "node": {}}, {"item": {"name": "two"}, "msg": "no\nmore"}]
     assert switching.not_taken(results) == ["two: no"]
