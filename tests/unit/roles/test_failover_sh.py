@@ -437,6 +437,31 @@ def test_nobody_answers(stage):
     assert "systemctl" not in stage.text("ssh.log")
 
 
+FAKE_TAKE_BACK = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/take_back.log"\n'
+
+
+@pytest.mark.parametrize("found", ["", "200|0/C8|16777216\n"])
+def test_where_nobody_is_promoted_the_old_primary_is_looked_after(stage, found):
+    """No standby answers, or the one that did is gone when it is to be promoted."""
+    stage.file("take_back.sh", FAKE_TAKE_BACK)
+    (stage.folder / "take_back.sh").chmod(0o755)
+    if found:
+        stage.file("10.1.7.107.sql_wal", found)
+    assert stage.run().returncode in (1, 2)
+    assert stage.events()[0]["result"] == ("promotion_failed" if found else "no_candidate")
+    assert stage.eventually("take_back.log", "0\n")
+
+
+def test_after_a_promotion_it_is_not(stage):
+    stage.file("take_back.sh", FAKE_TAKE_BACK)
+    (stage.folder / "take_back.sh").chmod(0o755)
+    stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+    stage.file("10.1.7.107.sql_promote", PROMOTED)
+    assert stage.run().returncode == 0
+    assert stage.run(failed=1, new_main=0, old_primary=0).returncode == 0
+    assert stage.text("take_back.log") == ""
+
+
 def test_the_failure_of_a_standby_promotes_nobody(stage):
     done = stage.run(failed=1, new_main=0, old_primary=0)
     assert done.returncode == 0
@@ -660,7 +685,9 @@ def test_words_from_servers_do_not_break_the_event(stage):
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-@pytest.mark.parametrize("template", ["failover.sh.j2", "record.sh.j2", "wal_ahead.sh.j2", "take_wal_tail.sh.j2"])
+@pytest.mark.parametrize(
+    "template", ["failover.sh.j2", "record.sh.j2", "wal_ahead.sh.j2", "take_wal_tail.sh.j2", "take_back.sh.j2"]
+)
 def test_shellcheck_has_nothing_to_say(template):
     text = render("pgpool", template, cluster(3))
     done = subprocess.run(["shellcheck", "-"], input=text, capture_output=True, text=True, check=False, timeout=60)
