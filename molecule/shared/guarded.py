@@ -66,6 +66,11 @@ class Pair:
     def runs(self, name):
         return self.lab.ssh(name, "pgrep -x postgres").returncode == 0
 
+    def wait_until_ended(self, name):
+        """Its server is gone, seen on the host itself: the network has nothing to say about a host that is cut off."""
+        gone = "pgrep -x postgres >/dev/null || echo gone"
+        eventually(lambda: "gone" in self.lab.run_inside(name, gone), timeout=30, interval=0.1)
+
     def brought_back(self, name, *arguments):
         """One command makes it a standby, and there is nothing left of the fence. Returns what it said."""
         told = self.recover(name, *arguments).stdout

@@ -39,7 +39,7 @@ def last_write(cluster: Cluster, fault: str, end: str) -> float:
         began = moment(lab, end, pair.primary)
         eventually(lambda: not pair.runs(pair.primary), timeout=LIMIT)
     else:
-        eventually(lambda: ended(lab, pair.primary), timeout=LIMIT)
+        pair.wait_until_ended(pair.primary)
         lab.fault(end, pair.primary)
         eventually(lambda: lab.ssh(pair.primary, "true").returncode == 0, timeout=LIMIT)
     time.sleep(1)  # a second primary would write now
@@ -47,8 +47,3 @@ def last_write(cluster: Cluster, fault: str, end: str) -> float:
     pair.recover(pair.primary)
     eventually(lambda: Pair(lab).healthy(), timeout=LIMIT)
     return max(late, 0.0)
-
-
-def ended(lab, name: str) -> bool:
-    """Its server is gone, seen on the host itself, which has no network."""
-    return "gone" in lab.run_inside(name, "pgrep -x postgres >/dev/null || echo gone")

@@ -18,9 +18,8 @@ from guarded import Pair, moment  # noqa: E402  (the path has to be set first)
 from proof import Lab, eventually  # noqa: E402
 
 PAUSED = "/var/lib/pgops/paused"
-SECONDS = (
-    15  # generous, a noisy machine fails no test; the figure is writes_after_cut_off of ``make bench``, 5 s at most
-)
+# Generous, a noisy machine fails no test; the figure is writes_after_cut_off of ``make bench``, 5 s at most.
+SECONDS = 15
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +97,6 @@ def promoted(cluster):
         eventually(lambda p=proxy: cluster.lab.pool_nodes(p)[cluster.id(cluster.standby)][2] == "primary", timeout=60)
 
 
-def ended(cluster, name):
-    """Its server is gone, seen on the host itself: the network has nothing to say about a host that is cut off."""
-    gone = "pgrep -x postgres >/dev/null || echo gone"
-    eventually(lambda: "gone" in cluster.lab.run_inside(name, gone), timeout=30, interval=0.1)
-
-
 @pytest.mark.parametrize("link", [(), ("--link-up",)], ids=["link-down", "link-up"])
 def test_a_primary_that_is_cut_off_stops_taking_writes_within_seconds(cluster, link):
     """It has its client on the host itself. The standby is promoted meanwhile, so it stays down when it is back."""
@@ -111,7 +104,7 @@ def test_a_primary_that_is_cut_off_stops_taking_writes_within_seconds(cluster, l
     cluster.write(old)
     cut = moment(cluster.lab, "cut", *link, old)
     promoted(cluster)
-    ended(cluster, old)  # before it can ask anybody
+    cluster.wait_until_ended(old)  # before it can ask anybody
     cluster.lab.fault("heal", old)
     eventually(lambda: cluster.lab.ssh(old, "true").returncode == 0)
     late = cluster.last_write(old) - cut
@@ -129,7 +122,7 @@ def test_after_a_cut_without_a_promotion_it_starts_again_by_itself(cluster):
     try:
         cluster.write(old)
         cut = moment(cluster.lab, "cut", old)
-        ended(cluster, old)  # nobody can be asked meanwhile
+        cluster.wait_until_ended(old)  # nobody can be asked meanwhile
         fenced = time.time()
         assert fenced - cut < SECONDS
         cluster.lab.fault("heal", old)
