@@ -3,7 +3,8 @@
 Stages run LANES at a time (2; each scenario in a lab of its own). The scenarios come after the quick stages; they are
 left out, and said so, when lint or units failed: KEEP_GOING=1 runs them all the same. With LANES=1 they are shown live.
 Each stage is a make target. Its tests are counted from the JUnit files that it leaves in .cache/results/<stage>/, where
-output.log has all that it printed. Only a stage that failed is printed whole; what failed is named again at the end.
+output.log has all that it printed. Only a stage that failed is printed whole; what failed is named below it and at the
+end.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Stage:
         with OUTPUT:
             if output and self.failed:
                 print(output.rstrip())
-            print(f"--- {self.name}: {self.result} after {self.seconds:.0f} s", flush=True)
+            ended = f"--- {self.name}: {self.result} after {self.seconds:.0f} s"
+            print(ended, *self.failures, sep="\n    ", flush=True)
         return self
 
     def count(self, status: int | None) -> None:
@@ -80,7 +82,7 @@ class Stage:
 def in_a_line(case: ET.Element, wrong: ET.Element) -> str:
     """The test's name and what it saw, short enough to stand in the sum."""
     seen = (wrong.get("message") or wrong.text or "no message").strip()
-    return f"{case.get('classname', '')}.{case.get('name', '')}: {textwrap.shorten(seen, 400)}"
+    return f"{case.get('classname', '')}.{case.get('name', '')}: {textwrap.shorten(seen, 800)}"
 
 
 def cases(stage: str) -> list[ET.Element]:
