@@ -63,8 +63,8 @@ class Lab:
         assert not check or result.returncode == 0, f"{name}: {command}: {result.stdout}{result.stderr}"
         return result.stdout
 
-    def fault(self, *words, timeout=120):
-        """lab.py kill|start|restart|pause|unpause|cut|heal HOST."""
+    def fault(self, *words, timeout=300):
+        """lab.py kill|start|restart|pause|unpause|cut|heal HOST; it repeats a boot that hangs."""
         script = CHECKOUT / "molecule" / "shared" / "lab.py"
         subprocess.run([sys.executable, script, *words], env=self.environment, check=True, timeout=timeout)
 

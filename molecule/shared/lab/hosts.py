@@ -132,24 +132,29 @@ def wait_booted(project, hosts, seconds=BOOT_SECONDS):
 
 
 def reboot(project, host):
-    """An orderly reboot; the data stays, so a boot that hangs is repeated instead of made anew."""
+    """An orderly reboot."""
     name = plan.container(project, host.name)
-    for number in range(1, ATTEMPTS + 1):
-        if number > 1:
-            say(f"{host.name}: its systemd did not finish booting, restarting ({number} of {ATTEMPTS})")
-            attempt("kill", name)
-        docker("restart", "-t", str(STOP_SECONDS), name, timeout=STOP_SECONDS + 60)
-        if not wait_booted(project, [host]):
-            return
-    raise LabError(f"{host.name} did not boot in {ATTEMPTS} attempts of {BOOT_SECONDS} s.")
+    docker("restart", "-t", str(STOP_SECONDS), name, timeout=STOP_SECONDS + 60)
+    _until_booted(project, host)
 
 
 def start(project, host):
-    """Power on; as ``reboot`` when the boot hangs."""
+    """Power on."""
     docker("start", plan.container(project, host.name))
-    if wait_booted(project, [host]):
-        say(f"{host.name}: its systemd did not finish booting")
-        reboot(project, host)
+    _until_booted(project, host)
+
+
+def _until_booted(project, host):
+    """Repeat a boot that hangs, without what a hanging systemd would not do; the data stays."""
+    name = plan.container(project, host.name)
+    for number in range(2, ATTEMPTS + 2):
+        if not wait_booted(project, [host]):
+            return
+        if number <= ATTEMPTS:
+            say(f"{host.name}: its systemd did not finish booting, starting it again ({number} of {ATTEMPTS})")
+            attempt("kill", name)
+            docker("start", name)
+    raise LabError(f"{host.name} did not boot in {ATTEMPTS} attempts of {BOOT_SECONDS} s.")
 
 
 def answers(address, port=22, seconds=2):
