@@ -118,6 +118,12 @@ def test_timing_profiles(profile, period, timeout, retries, deadtime):
     assert seen == [str(number) for number in (period, timeout, retries, deadtime)]
 
 
+@pytest.mark.parametrize("profile", ["fast", "conservative"])
+def test_pgpool_pings_no_node_without_a_limit(profile):
+    """It takes whole seconds of connect_timeout for that, and 0 of them are no limit."""
+    assert int(conf(pgops_timing_profile=profile)["connect_timeout"]) >= 1000
+
+
 def test_single_values_of_a_profile_can_be_replaced():
     values = conf(pgpool_timing={"health_check_period": 5})
     assert (values["health_check_period"], values["health_check_timeout"]) == ("5", "2")

@@ -5,8 +5,8 @@
 node how it is before they say so.
 
 The file in which a running pgpool keeps who is up is read then, by SSH as the owner of the cluster. (Not by PCP: a
-question that is under way during a failover holds up that pgpool for a minute.) No look waits for the answer: later
-ones use it.
+question that is under way during a failover holds up that pgpool until it is answered.) No look waits for the answer:
+later ones use it.
 """
 
 from __future__ import annotations
