@@ -93,6 +93,7 @@ class Pair:
     def write(self, name):
         """Start a client on the host itself."""
         script = "/run/guard-writes"
+        self.lab.ssh(name, "systemctl stop guard-writes; systemctl reset-failed guard-writes")  # of a test that failed
         self.lab.run(name, f"cat >{script} <<'END'\n{WRITES}END\nrm -f /run/guard-acknowledged")
         self.lab.run(name, f"systemd-run --quiet --unit=guard-writes bash {script}")
         eventually(lambda: int(self.lab.run(name, "cat /run/guard-acknowledged 2>/dev/null | wc -l")) > 5)
