@@ -145,15 +145,15 @@ def start(project, host):
 
 
 def _until_booted(project, host):
-    """Repeat a boot that hangs, without what a hanging systemd would not do; the data stays."""
+    """Repeat a boot that hangs, by a kill, since a hanging systemd does not shut down; the data stays."""
     name = plan.container(project, host.name)
-    for number in range(2, ATTEMPTS + 2):
-        if not wait_booted(project, [host]):
-            return
-        if number <= ATTEMPTS:
+    for number in range(1, ATTEMPTS + 1):
+        if number > 1:
             say(f"{host.name}: its systemd did not finish booting, starting it again ({number} of {ATTEMPTS})")
             attempt("kill", name)
             docker("start", name)
+        if not wait_booted(project, [host]):
+            return
     raise LabError(f"{host.name} did not boot in {ATTEMPTS} attempts of {BOOT_SECONDS} s.")
 
 

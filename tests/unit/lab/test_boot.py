@@ -74,3 +74,19 @@ def test_a_small_inotify_limit_is_mentioned(monkeypatch, tmp_path):
     limit.write_text("8192\n")
     with pytest.raises(LabError, match="list-jobs$"):
         boot()
+
+
+@pytest.mark.parametrize(("power_on", "first"), [(hosts.start, "start"), (hosts.reboot, "restart")])
+@pytest.mark.parametrize("hangs", range(4))
+def test_a_host_that_hangs_when_it_is_switched_on_is_killed_and_started_again(monkeypatch, power_on, first, hangs):
+    done = []
+    Machines(monkeypatch, {}, {"postgres-db1": [False] * hangs + [True]})
+    monkeypatch.setattr(hosts, "docker", lambda word, *_words, **_options: done.append(word))
+    monkeypatch.setattr(hosts, "attempt", lambda word, *_words, **_options: done.append(word))
+    host = next(one for one in hosts_of(read_settings({})) if one.name == "postgres-db1")
+    if hangs < hosts.ATTEMPTS:
+        power_on("pgops", host)
+    else:
+        with pytest.raises(LabError, match="postgres-db1 did not boot in 3 attempts"):
+            power_on("pgops", host)
+    assert done == [first, *["kill", "start"] * min(hangs, hosts.ATTEMPTS - 1)]
