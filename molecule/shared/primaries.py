@@ -13,6 +13,7 @@ import time
 PLACE = "/var/tmp/pgops-primaries"
 EVERY = 0.2
 STALE = 1.0  # a line tells about the time until the next one, but not for longer than this
+LATE = 4.0  # on a busy machine a line comes late; the newest one counts for so long
 LOOK = f"""
 while sleep {EVERY}; do
   printf '%s %s\\n' "$EPOCHREALTIME" "$(timeout 1 psql -XAtqc 'select pg_is_in_recovery()' 2>/dev/null)"
@@ -66,7 +67,7 @@ class Primaries:
 
     def now(self):
         """The hosts whose servers may write at this moment."""
-        fresh = time.time() - STALE
+        fresh = time.time() - LATE
         last = {name: self.samples(name)[-1:] for name in self.lab.databases}
         return [name for name, samples in last.items() if any(writable and at > fresh for at, writable in samples)]
 

@@ -169,6 +169,26 @@ def test_a_standby_that_is_promoted_by_mistake_is_ended_and_not_the_primary(clus
     cluster.brought_back(standby, "-e", f"recover_standby_primary={cluster.primary}")
 
 
+def test_of_two_that_were_primaries_the_one_that_was_promoted_last_starts_by_itself(cluster):
+    """Neither runs, each would start as a primary, and a pgpool without backends tells nothing. They ask each other."""
+    old, new = cluster.primary, cluster.standby
+    cluster.lab.run(old, f"systemctl stop {cluster.unit}")
+    promoted(cluster)
+    cluster.lab.run(new, f"systemctl stop {cluster.unit}")
+    eventually(lambda: {status for status, _role in cluster.statuses(new)} == {"down"}, timeout=60)
+    cluster.lab.run(old, f"systemctl start --no-block {cluster.unit}")
+    first = f"{new} was promoted after this host: start PostgreSQL there first"
+    eventually(lambda: first in cluster.lab.run(old, "cat /var/lib/pgops/guard.json"), timeout=60)
+    assert not cluster.runs(old)
+    cluster.lab.run(new, f"systemctl start --no-block {cluster.unit}")
+    eventually(lambda: cluster.lab.in_recovery(new) is False, timeout=60)
+    assert f"{old} does not run" in cluster.lab.run(new, "cat /var/lib/pgops/guard.json")
+    eventually(lambda: "refuse" in cluster.lab.run(old, "cat /var/lib/pgops/guard.json"), timeout=60)
+    assert not cluster.runs(old)
+    eventually(lambda: cluster.up(new), timeout=90)  # take_back.sh has attached it
+    cluster.brought_back(old)
+
+
 def test_a_lone_primary_goes_on_without_a_network(cluster):
     """Its standby is gone and out of the pool: nobody can be promoted, so nobody is fenced."""
     primary, before = cluster.primary, len(cluster.events(cluster.primary))

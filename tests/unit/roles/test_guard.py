@@ -27,6 +27,12 @@ UNCLEAR = Peer("db2", "unclear", detail="FATAL: the database system is starting 
 FOLLOWS = Peer("db2", "standby", 1, US)
 FOLLOWS3 = Peer("db3", "standby", 1, US)
 LEADS = Peer("db2", "primary", 2, US)
+# Their hosts said so by SSH: nothing runs there.
+STOPPED_OLD = Peer("db2", "stopped", 0, US, data="primary", detail="does not run")
+STOPPED_STANDBY = STOPPED_OLD._replace(data="standby", timeline=1)
+STOPPED_SAME = STOPPED_OLD._replace(timeline=1)
+STOPPED_BARE = STOPPED_OLD._replace(data="none")
+STOPPED3 = STOPPED_STANDBY._replace(name="db3")
 NOBODY = Pgpool("app1", detail="Connection refused")
 
 
@@ -86,6 +92,25 @@ DECISIONS = [
     ("stranger follows somebody", seen(peers=(FOLLOWS._replace(system_identifier=THEM),)), "wait", "cannot tell"),
     ("one follows, one dead, no pgpool", seen(peers=(FOLLOWS, DEAD3), pgpools=(NOBODY,)), "wait", "db3: Connection"),
     ("pgpool names nobody", seen(peers=(DEAD,), pgpools=(pool("down", "up", None),)), "wait", "not name us"),
+    # Nobody runs, and their hosts say as what they would start.
+    ("stopped, of an older timeline", seen(peers=(STOPPED_OLD,), pgpools=(NOBODY,)), "allow", "db2 does not run"),
+    ("the same, not watched long enough", seen(peers=(STOPPED_OLD,), confirmed_for=1.0), "wait", "watching for 5 s"),
+    ("a stopped standby", seen(peers=(STOPPED_STANDBY,)), "allow", "db2 does not run"),
+    ("an older stopped standby", seen(peers=(STOPPED_STANDBY._replace(timeline=0),)), "allow", "db2 does not run"),
+    ("a stopped standby of a newer primary", seen(peers=(STOPPED_STANDBY._replace(timeline=2),)), "refuse", "db2 is a"),
+    ("stopped, of a newer timeline", seen(peers=(STOPPED_OLD._replace(timeline=2),)), "wait", "cannot tell"),
+    ("stopped, of the same timeline", seen(peers=(STOPPED_SAME,)), "wait", "cannot tell"),
+    ("stopped, of another cluster", seen(peers=(STOPPED_OLD._replace(system_identifier=THEM),)), "wait", "cannot tell"),
+    ("stopped, nobody knows of which", seen(peers=(STOPPED_OLD._replace(system_identifier=None),)), "wait", "cannot"),
+    ("stopped, its timeline is unknown", seen(peers=(STOPPED_OLD._replace(timeline=None),)), "wait", "cannot tell"),
+    ("stopped, ours is unknown", seen(timeline=None, peers=(STOPPED_OLD,)), "wait", "cannot tell"),
+    ("stopped, it has no data", seen(peers=(STOPPED_BARE,)), "wait", "cannot tell"),
+    ("one stopped, one dead", seen(peers=(STOPPED_OLD, DEAD3), pgpools=(NOBODY,)), "wait", "db3: Connection refused"),
+    ("one stopped, one follows", seen(peers=(STOPPED_OLD, FOLLOWS3)), "allow", "db3 is a standby"),
+    ("two stopped", seen(peers=(STOPPED_OLD, STOPPED3)), "allow", "db3 does not run"),
+    ("one stopped, pgpool names another", seen(peers=(STOPPED_OLD,), pgpools=(pool(primary=1),)), "refuse", "node 1"),
+    ("late, but a stopped one may be it", seen(peers=(STOPPED_SAME,), promote_after=1.0, waited=9.0), "wait", "cannot"),
+    ("late, the other has no data", seen(peers=(STOPPED_BARE,), promote_after=1.0, waited=9.0), "allow", "after 1 s"),
     ("paused", seen(peers=(DEAD,), paused=True), "allow", "paused"),
     ("too early to start alone", seen(peers=(DEAD,), promote_after=60.0, waited=59.0), "wait", "cannot tell"),
     ("late enough", seen(peers=(DEAD,), promote_after=60.0, waited=60.0), "allow", "after 60 s"),
@@ -105,6 +130,12 @@ def test_decision(name, observed, verdict, words):
 def test_two_primaries_are_never_solved_by_recovering_the_newer_one():
     assert "recover_standby" not in decision.decide(seen(timeline=3, peers=(LEADS,))).next_step
     assert "recover_standby" in decision.decide(seen(timeline=1, peers=(LEADS,))).next_step
+
+
+def test_one_that_waits_for_a_newer_one_says_where_to_start_first():
+    told = decision.decide(seen(peers=(STOPPED_OLD._replace(timeline=2),))).next_step
+    assert told.startswith("db2 was promoted after this host: start PostgreSQL there first")
+    assert "--permit" in decision.decide(seen(peers=(STOPPED_OLD._replace(timeline=1),))).next_step
 
 
 @pytest.mark.parametrize(
@@ -273,7 +304,14 @@ class Time:
         self.now += seconds
 
 
-def run_guard(config, looks, capsys, patience=None):
+class NothingMore:
+    """No host of a silent peer can be asked."""
+
+    def fill(self, seen):
+        return seen
+
+
+def run_guard(config, looks, capsys, patience=None, stopped=None):
     """Let the guard see these things one after the other (the last for ever); return decision, time and words."""
     clock, queue = Time(), list(looks)
 
@@ -281,7 +319,8 @@ def run_guard(config, looks, capsys, patience=None):
         clock.now += 0.25
         return queue.pop(0) if len(queue) > 1 else queue[0]
 
-    decision = boot.deliberate(config, patience=patience, look=look, clock=clock, sleep=clock.sleep)
+    told = NothingMore() if stopped is None else stopped
+    decision = boot.deliberate(config, patience=patience, look=look, clock=clock, sleep=clock.sleep, stopped=told)
     return decision, clock.now, capsys.readouterr().out.splitlines()
 
 
@@ -315,6 +354,15 @@ def test_another_error_is_not_news_but_another_situation_is(config, capsys):
     assert len(said) == 2
     _decision, _now, said = run_guard(config, [*looks, *[seen(peers=(UNCLEAR,))] * 5, seen(permitted=True)], capsys)
     assert len(said) == 3 and "starting up" in said[1]
+
+
+def test_what_stopped_peers_say_has_to_stay_so_too(config, capsys):
+    class Told:
+        def fill(self, seen):
+            return seen._replace(peers=(STOPPED_OLD,))
+
+    decision, now, said = run_guard(config, [seen(peers=(DEAD,))], capsys, stopped=Told())
+    assert decision.verdict == "allow" and 5 <= now <= 7 and "db2 does not run" in said[-1]
 
 
 def test_flapping_does_not_flood_the_journal(config, capsys):

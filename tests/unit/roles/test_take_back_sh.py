@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""take_back.sh runs for real here; psql and pcp_attach_node are replaced by scripts that note what they get."""
+"""take_back.sh runs for real here; psql and the pcp commands are replaced by scripts that note what they get."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ cat "$FAKES/$host" 2>/dev/null
 """
 FAKE_PCP = r"""#!/bin/bash
 printf "%s\n" "$*" >>"$FAKES/pcp.log"
-[ -e "$FAKES/refuses" ] || echo up >"$FAKES/pgpool_status.0"
+[ -e "$FAKES/refuses" ] || echo 2 >"$FAKES/status.0"
+"""
+# The third field is the state in every version. 1: without a client yet, 2: up, 3: down. Without the file: no answer.
+FAKE_INFO = r"""#!/bin/bash
+printf "%s\n" "$*" >>"$FAKES/info.log"
+for node; do :; done
+state=$(cat "$FAKES/status.$node" 2>/dev/null) || exit 1
+echo "10.1.7.10$node 5432 $state 0.500000 word word 2 none none 2026-01-01 01:01:01"
 """
 LOOKS = 4
 OLD, FIRST, SECOND = "10.1.7.106", "10.1.7.107", "10.1.7.108"
@@ -33,16 +40,14 @@ class Stage:
 
     def __init__(self, folder):
         self.folder = folder
-        for name, text in (("psql", FAKE_PSQL), ("pcp_attach_node", FAKE_PCP)):
+        for name, text in (("psql", FAKE_PSQL), ("pcp_attach_node", FAKE_PCP), ("pcp_node_info", FAKE_INFO)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
         places = {"pgpool_state_directory": str(folder), "__pgpool_state_of_ours": str(folder)}
         more = {"__pgpool_events": str(folder), "__pgpool_take_back_looks": LOOKS, "__pgpool_take_back_pause": 0.05}
         text = render("pgpool", "take_back.sh.j2", cluster(3, 2, **places, **more))
-        # The fake of pcp_attach_node sets the first line of the status file.
-        text = text.replace('sed -n "$(($1 + 1))p" "$status_file"', f'cat "{folder}/pgpool_status.$1"')
         (folder / "take_back.sh").write_text(text)
-        self.status("down", "up", "up")
+        self.status(3, 2, 2)
         self.file(OLD, "f\n")
         self.file(FIRST, "t\n")
         self.file(SECOND, "t\n")
@@ -52,7 +57,7 @@ class Stage:
 
     def status(self, *words):
         for number, word in enumerate(words):
-            self.file(f"pgpool_status.{number}", f"{word}\n")
+            self.file(f"status.{number}", f"{word}\n")
 
     def text(self, name):
         path = self.folder / name
@@ -95,7 +100,7 @@ def test_it_stays_out(stage, host, says):
 
 
 def test_a_server_that_is_out_of_the_pool_need_not_answer(stage):
-    stage.status("down", "down", "up")
+    stage.status(3, 3, 2)
     (stage.folder / FIRST).unlink()
     assert len(stage.run()) == 1
 
@@ -106,8 +111,23 @@ def test_not_while_the_failover_is_paused(stage):
 
 
 def test_somebody_else_has_taken_it_back(stage):
-    stage.status("up", "up", "up")
-    assert stage.run() == [] and stage.text("psql.log") == ""
+    stage.status(2, 2, 2)
+    assert stage.run() == [] and stage.text("failover.jsonl") == ""
+
+
+def test_a_server_without_a_client_yet_is_up(stage):
+    stage.status(1, 2, 2)
+    assert stage.run() == []
+
+
+def test_a_pgpool_that_does_not_answer_is_no_pgpool_that_has_it_down(stage):
+    (stage.folder / "status.0").unlink()
+    assert stage.run() == [] and len(stage.text("info.log").splitlines()) == LOOKS
+
+
+def test_pgpool_is_not_asked_about_a_server_that_is_away(stage):
+    (stage.folder / OLD).unlink()
+    assert stage.run() == [] and stage.text("info.log") == "", "a failover waits for the end of such a question"
 
 
 def test_a_pgpool_that_refuses_is_asked_again(stage):

@@ -5,23 +5,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from . import requirement, systemd
 from .ask import PEER_QUERY, Asker, read_peer, read_pgpool
 from .decision import decide
-from .here import observe_here, own_timeline, parse_controldata, start_role, use_up_permit
+from .here import control_file, observe_here, own_timeline, parse_controldata, start_role, use_up_permit
 from .seen import ALLOW, PRIMARY, REFUSE, WAIT
+from .stopped import StoppedPeers
 from .tell import report, save, say, tell
 
 SPEAK_EVERY = 60.0
 SPEAK_AGAIN = 5.0  # a changed situation is told at once, but not more often than this
-
-
-def control_file(config):
-    """The command that reads the control file."""
-    return os.path.join(config["bin_directory"], "pg_controldata"), config["data_directory"]
 
 
 def observe_others(seen, config):
@@ -50,8 +45,9 @@ def observe(config):
 class Deliberation:
     """One start: what was decided about it so far, since when, and what of it was told."""
 
-    def __init__(self, config, *, clock=time.monotonic):
+    def __init__(self, config, *, clock=time.monotonic, stopped=None):
         self.config, self.clock = config, clock
+        self.stopped = stopped or StoppedPeers(config, clock=clock)
         self.started = clock()
         self.confirmed_since = self.spoke_at = self.spoke_of = None
 
@@ -59,7 +55,7 @@ class Deliberation:
         """Return (the decision, whether it is the last one), after telling what is new."""
         confirmed_for = 0.0 if self.confirmed_since is None else round_started - self.confirmed_since
         seen = seen._replace(waited=round_started - self.started, confirmed_for=confirmed_for)
-        decision = decide(seen)
+        seen, decision = decide_with(self.stopped, seen)
         if not decision.confirming:
             self.confirmed_since = None
         elif self.confirmed_since is None:
@@ -75,15 +71,24 @@ class Deliberation:
         return decision, is_last
 
 
+def decide_with(stopped, seen):
+    """Decide; where nobody who runs can tell, with what those say that do not run. Return what was seen as well."""
+    decision = decide(seen)
+    if decision.verdict != WAIT or decision.confirming:
+        return seen, decision
+    seen = stopped.fill(seen)
+    return seen, decide(seen)
+
+
 def situation(seen, decision):
     """What is worth a new line: not that "no route" has become "time-out" again."""
     answers = tuple(peer.answer for peer in seen.peers)
     return decision.confirming, answers, tuple(bool(pgpool.nodes) for pgpool in seen.pgpools)
 
 
-def deliberate(config, *, patience, look=observe, clock=time.monotonic, sleep=time.sleep):
+def deliberate(config, *, patience, look=observe, clock=time.monotonic, sleep=time.sleep, stopped=None):
     """Look and decide until the decision is not to wait, or patience is over; return the decision."""
-    deliberation = Deliberation(config, clock=clock)
+    deliberation = Deliberation(config, clock=clock, stopped=stopped)
     while True:
         round_started = clock()
         decision, is_last = deliberation.consider(look(config), round_started=round_started, patience=patience)

@@ -15,6 +15,7 @@ from .seen import (
     PRIMARY,
     REFUSE,
     STANDBY,
+    STOPPED,
     UNCLEAR,
     WAIT,
     Decision,
@@ -53,7 +54,8 @@ def _find_other_primary(seen):
         if peer.answer == PRIMARY:
             return _refuse_beside(seen, peer)
     for peer in seen.peers:
-        if peer.answer == STANDBY and same_system(seen, peer) and newer(peer.timeline, seen.timeline):
+        standby = peer.answer == STANDBY or (peer.answer == STOPPED and peer.data == STANDBY)
+        if standby and same_system(seen, peer) and newer(peer.timeline, seen.timeline):
             seen_there = (
                 f"{peer.name} is a standby on timeline {peer.timeline}, newer than {seen.timeline} of this host"
             )
@@ -94,9 +96,14 @@ def _contradicts(node, nodes, backend_id):
 
 
 def _find_confirmation(seen):
-    """Who confirms that nobody was promoted: all peers, or some of them together with a pgpool, or a pgpool alone."""
+    """Who confirms that nobody else was promoted: all peers, or some of them together with a pgpool, or a pgpool alone.
+
+    A peer that is known to be stopped does so too when its data is a standby's, or a primary's of an older timeline.
+    """
+    stopped = [peer for peer in seen.peers if _stopped_behind(seen, peer)]
     standbys = [peer for peer in seen.peers if peer.answer == STANDBY and same_system(seen, peer)]
     words = [f"{peer.name} is a standby" for peer in standbys]
+    words += [f"{peer.name} {peer.detail}" for peer in stopped]
     speaking = [pgpool for pgpool in seen.pgpools if pgpool.nodes]
     naming_us = [
         pgpool
@@ -104,8 +111,16 @@ def _find_confirmation(seen):
         if any(node.id == seen.backend_id and node.role == PRIMARY and is_up(node) for node in pgpool.nodes)
     ]
     words += [f"{pgpool.name} (pgpool) says that this host is the primary" for pgpool in naming_us]
-    enough = naming_us or (standbys and (len(standbys) == len(seen.peers) or speaking))
+    enough = naming_us or len(standbys) + len(stopped) == len(seen.peers) or (standbys and speaking)
     return ", ".join(words) if enough else None
+
+
+def _stopped_behind(seen, peer):
+    if peer.answer != STOPPED or None in (seen.timeline, peer.timeline, seen.system_identifier):
+        return False
+    if seen.system_identifier != peer.system_identifier or peer.data not in (PRIMARY, STANDBY):
+        return False
+    return peer.timeline < seen.timeline or (peer.data == STANDBY and peer.timeline == seen.timeline)
 
 
 def _alone(seen):
@@ -113,9 +128,15 @@ def _alone(seen):
         [f"{peer.name}: {peer.detail or peer.answer}" for peer in seen.peers]
         + [f"{pgpool.name} (pgpool): {pgpool.detail or 'does not name us'}" for pgpool in seen.pgpools]
     )
-    someone_is_alive = any(peer.answer in (UNCLEAR, PRIMARY) for peer in seen.peers)
+    someone_is_alive = any(
+        peer.answer in (UNCLEAR, PRIMARY) or (peer.answer == STOPPED and peer.data == PRIMARY) for peer in seen.peers
+    )
     if seen.promote_after is not None and not someone_is_alive and seen.waited >= seen.promote_after:
         return Decision(ALLOW, f"{reason}; starting all the same after {seen.promote_after:g} s (guard_lone_start)")
+    ahead = [peer.name for peer in seen.peers if peer.answer == STOPPED and newer(peer.timeline, seen.timeline)]
+    if ahead:
+        was_promoted = f"{', '.join(ahead)} was promoted after this host: start PostgreSQL there first, then "
+        return Decision(WAIT, reason, was_promoted + recover(seen.name))
     return Decision(
         WAIT,
         reason,

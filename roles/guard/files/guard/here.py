@@ -57,6 +57,11 @@ def own_timeline(controlled, data_directory):
     return max(known, default=None)
 
 
+def control_file(config):
+    """The command that reads the control file."""
+    return os.path.join(config["bin_directory"], "pg_controldata"), config["data_directory"]
+
+
 def observe_here(config):
     """What matters before a start. A host that was fenced does not start alone: a standby was there to be promoted."""
     lone_start = config["lone_start"]

@@ -7,6 +7,7 @@ guard.py            before a start; exit 0: start, 1: refused, 75: cannot tell y
 guard.py --watch    what pgops-guard.service does: watch the running server; start it when it may start at last
 guard.py --explain  print what is seen now and what would be decided, as JSON; changes nothing
 guard.py --permit   allow the next start, whatever is seen (valid for some minutes, for one start)
+guard.py --standing print as what this host's data would start, as JSON, for a peer that waits; changes nothing
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from .boot import before_start, observe
-from .decision import decide
+from .boot import before_start, decide_with, observe
 from .here import give_permit
+from .stopped import StoppedPeers, describe
 from .tell import SCHEMA, report, say
 from .watch import Watch, explain_running
 
@@ -32,6 +33,7 @@ DEFAULTS = {
     "running_file": "/run/pgops/guard-state.json",
     "events_file": "/var/log/pgops/guard.jsonl",
     "recover_lock": "/var/lib/pgops/recover.lock",
+    "script": "/usr/local/lib/pgops/guard.py",
     "synchronous": "off",
     "synchronous_file": "",
     "pgpool_unit": "pgpool2.service",
@@ -53,8 +55,8 @@ def watch(config):
 
 def explain(config):
     seen = observe(config)
-    found = report(seen, decide(seen._replace(confirmed_for=seen.settle)))
-    print(json.dumps({**found, "running": explain_running(config)}, indent=2))
+    seen, decision = decide_with(StoppedPeers(config), seen._replace(confirmed_for=seen.settle))
+    print(json.dumps({**report(seen, decision), "running": explain_running(config)}, indent=2))
 
 
 def permit(config):
@@ -66,7 +68,7 @@ def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default=CONFIG)
     what = parser.add_mutually_exclusive_group()
-    for name in ("watch", "explain", "permit"):
+    for name in ("watch", "explain", "permit", "standing"):
         what.add_argument(f"--{name}", dest="what", action="store_const", const=name)
     options = parser.parse_args(words)
     try:
@@ -74,5 +76,5 @@ def main(words=None):
     except (OSError, ValueError) as exc:
         say(f"cannot read {options.config}: {exc}. Next: ansible-playbook deploy_cluster.yml writes it anew", level=3)
         return 1
-    jobs = {None: before_start, "watch": watch, "explain": explain, "permit": permit}
+    jobs = {None: before_start, "watch": watch, "explain": explain, "permit": permit, "standing": describe}
     return jobs[options.what](config) or 0

@@ -17,7 +17,7 @@ class Peer(t.NamedTuple):
     """What another database host said."""
 
     name: str
-    answer: str  # primary, standby, unclear (alive, but it did not tell) or silent
+    answer: str  # primary, standby, unclear (alive, but it did not tell), silent, or stopped (its host said so)
     timeline: int | None = None
     system_identifier: str | None = None
     detail: str = ""
@@ -25,6 +25,7 @@ class Peer(t.NamedTuple):
     backend_id: int | None = None
     address: str = ""
     port: int = 5432
+    data: str = ""  # of one that is stopped: as what its data directory would start
     waits: bool | None = None  # does a primary's commit wait for a standby that has all before it?
 
 

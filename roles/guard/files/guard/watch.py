@@ -10,8 +10,8 @@ import time
 
 from . import acts, systemd, tell
 from .ask import OWN_QUERY, PEER_QUERY, Asker, read_own, read_peer, read_pgpool, was_there
-from .boot import SPEAK_AGAIN, SPEAK_EVERY, Deliberation, control_file, observe
-from .here import give_permit, own_timeline, parse_controldata, recovering, server_process, start_role
+from .boot import SPEAK_AGAIN, SPEAK_EVERY, Deliberation, observe
+from .here import control_file, give_permit, own_timeline, parse_controldata, recovering, server_process, start_role
 from .memory import FREEZE, Heard, Memory, remember
 from .reach import Reach
 from .requirement import Requirement, told
