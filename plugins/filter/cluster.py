@@ -53,6 +53,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching im
     unaware,
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import vip_manager as manager_of
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
 
 
@@ -85,6 +86,14 @@ def member_address(variables, name):
 def synchronous_names(slots, value):
     """synchronous_standby_names for the slots of the other databases and a value of pgops_synchronous."""
     return standby_names(value, slots)
+
+
+def vip_manager(wanted, profile, pgpools):
+    """Who moves the virtual address of these pgpools: watchdog, keepalived or systemd."""
+    try:
+        return manager_of(str(wanted), str(profile), pgpools)
+    except ValueError as exc:
+        raise AnsibleFilterError(str(exc)) from exc
 
 
 def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
@@ -129,4 +138,5 @@ class FilterModule:
             "synchronous_mode": mode,
             "synchronous_names": synchronous_names,
             "topology_problems": topology_problems,
+            "vip_manager": vip_manager,
         }

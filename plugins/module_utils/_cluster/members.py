@@ -11,6 +11,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from .vip_manager import manager_problems
+
 REQUIRED_SECRETS = (
     "pgops_replication_password",
     "pgops_dbadmin_password",
@@ -19,6 +21,7 @@ REQUIRED_SECRETS = (
     "pgops_pcp_password",
     "pgops_watchdog_authkey",
 )
+_MANAGER_DEFAULTS = (("vip_manager", "auto"), ("timing_profile", "fast"))
 
 
 def slot_name(backend_id):
@@ -54,7 +57,7 @@ def database_members(names, hostvars):
 
 def pgpool_members(names, hostvars):
     """Return the pgpool hosts, in the order of their ids: dicts of name, pgpool_id, address, port,
-    pcp_port and pcp_user."""
+    pcp_port, pcp_user and witness (it votes, and never holds the virtual address)."""
     members = []
     for name in names:
         variables = hostvars[name]
@@ -67,6 +70,7 @@ def pgpool_members(names, hostvars):
                 "port": int(variables.get("pgops_pgpool_port") or 5432),
                 "pcp_port": int(variables.get("pgops_pcp_port") or 9898),
                 "pcp_user": str(variables.get("pgops_pcp_user") or "pgpoolad"),
+                "witness": _is_true(variables.get("pgops_pgpool_witness")),
             }
         )
     return sorted(members, key=lambda m: (m["pgpool_id"] is None, m["pgpool_id"] or 0, m["name"]))
@@ -86,12 +90,19 @@ def topology_problems(databases, pgpools, variables):
     problems += _id_problems(pgpools, "pgpool_id", "pgops_pgpool_id")
     problems += _address_problems(databases + pgpools)
     problems += _vip_problems(variables)
+    wanted, profile = (str(variables.get(f"pgops_{name}") or word) for name, word in _MANAGER_DEFAULTS)
+    problems += manager_problems(wanted, profile, pgpools)
     problems += [
         f"{name} is not set: there are no default passwords (ansible-vault keeps it out of sight)"
         for name in REQUIRED_SECRETS
         if not variables.get(name)
     ]
     return problems
+
+
+def _is_true(value):
+    """An inventory may spell it as a word."""
+    return str(value).lower() in ("true", "yes", "on", "1")
 
 
 def _id_problems(members: list[dict[str, t.Any]], key, variable):

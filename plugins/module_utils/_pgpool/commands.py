@@ -19,6 +19,7 @@ ARPING = "/usr/bin/arping"
 SS = "/bin/ss"
 SYSTEMCTL = "/bin/systemctl"
 SUDO = "/usr/bin/sudo -n"
+VIP_DOWN = "/usr/local/lib/pgops/vip_down.sh"  # of the role vip: also ends the sessions that came in by the address
 
 _WORD = re.compile(r"^[A-Za-z0-9_.:@%+/\-]+$")
 _INTERFACE_NAME_LENGTH = 15
@@ -31,7 +32,7 @@ def vip_commands(*, address, prefix, interface):
     labelled = f" label {label}" if len(label) <= _INTERFACE_NAME_LENGTH else ""
     return {
         "up": _checked(f"{IP} addr add {address}/{prefix} dev {interface}{labelled}"),
-        "down": _checked(f"{IP} addr del {address}/{prefix} dev {interface}"),
+        "down": VIP_DOWN,
         "announce": _checked(f"{ARPING} -U {address} -c 2 -w 1 -I {interface}"),
     }
 

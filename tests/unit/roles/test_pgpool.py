@@ -55,7 +55,24 @@ def test_the_watchdog_names_all_members_from_4_2_on():
     values = conf(pgpools=3)
     assert [values[f"hostname{i}"] for i in range(3)] == ["'10.1.7.104'", "'10.1.7.105'", "'10.1.7.102'"]
     assert values["heartbeat_port2"] == "9694"
-    assert values["wd_priority"] == "3"
+    assert values["wd_priority"] == "6"
+
+
+def test_a_witness_is_elected_last_and_holds_no_address():
+    variables = cluster(pgpools=3)
+    variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = True
+    values = settings.parse(render("pgpool", "pgpool.conf.j2", {**variables, "pgops_pgpool_id": 2}))
+    assert (values["wd_priority"], values["enable_consensus_with_half_votes"], values["delegate_IP"]) == ("1", "off", "''")
+    assert "vip_down" not in render("pgpool", "pgpool2.service.conf.j2", {**variables, "pgops_pgpool_id": 2})
+
+
+def test_beside_a_witness_systemd_binds_the_address_of_the_only_other_pgpool():
+    variables = cluster(pgpools=2)
+    variables["hostvars"]["app-server2"]["pgops_pgpool_witness"] = True
+    assert settings.parse(render("pgpool", "pgpool.conf.j2", variables))["delegate_IP"] == "''"
+    unit = "pgpool2.service.conf.j2"
+    assert "ip addr add" in render("pgpool", unit, variables)
+    assert "ip addr add" not in render("pgpool", unit, {**variables, "pgops_pgpool_id": 1})
 
 
 def test_before_4_2_it_names_itself_and_the_others():
@@ -94,8 +111,8 @@ def test_a_single_pgpool_has_no_watchdog_and_systemd_binds_its_address():
 
 
 def test_the_unit_takes_the_address_away_before_and_after():
-    unit = render("pgpool", "pgpool2.service.conf.j2", cluster())
-    down = "-+/bin/ip addr del 10.1.7.100/24 dev eth0"
+    unit = render("pgpool", "pgpool2.service.conf.j2", cluster(pgops_vip_manager="watchdog"))
+    down = "-+/usr/local/lib/pgops/vip_down.sh"
     assert f"ExecStartPre={down}" in unit
     assert f"ExecStopPost={down}" in unit
     assert "ExecStartPost=-+" not in unit
@@ -104,7 +121,8 @@ def test_the_unit_takes_the_address_away_before_and_after():
 
 def test_with_keepalived_neither_pgpool_nor_systemd_touches_the_address():
     assert conf(pgops_vip_manager="keepalived")["delegate_IP"] == "''"
-    assert "ip addr" not in render("pgpool", "pgpool2.service.conf.j2", cluster(pgops_vip_manager="keepalived"))
+    unit = render("pgpool", "pgpool2.service.conf.j2", cluster(pgops_vip_manager="keepalived"))
+    assert "ip addr" not in unit and "vip_down" not in unit and "RestartSec=2" in unit
 
 
 @pytest.mark.parametrize(

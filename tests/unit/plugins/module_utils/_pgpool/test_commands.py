@@ -14,7 +14,7 @@ DATABASES = [{"address": "10.1.7.106", "port": 5432}, {"address": "10.1.7.107", 
 def test_vip_commands():
     assert commands.vip_commands(**VIP) == {
         "up": "/bin/ip addr add 10.1.7.100/24 dev eth0 label eth0:1",
-        "down": "/bin/ip addr del 10.1.7.100/24 dev eth0",
+        "down": "/usr/local/lib/pgops/vip_down.sh",
         "announce": "/usr/bin/arping -U 10.1.7.100 -c 2 -w 1 -I eth0",
     }
 
