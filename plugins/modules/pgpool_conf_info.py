@@ -156,7 +156,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._ansible import run_use_case
 from ..module_utils._errors import Refused
 from ..module_utils._local import LocalRunner
-from ..module_utils._pgpool import conf_changes, conf_report, fixed_versions, lint, lint_failover, lint_watchdog
+from ..module_utils._pgpool import (
+    conf_changes,
+    conf_report,
+    fixed_versions,
+    lint,
+    lint_failover,
+    lint_watchdog,
+    settings,
+)
 from ..module_utils._pgpool.lint_texts import ERROR
 from ..module_utils._pgpool.lint_view import Facts
 
@@ -165,11 +173,12 @@ def look(params, *, runner):
     """Judge the file, return what is wrong and what would change."""
     text = _read(params["path"]) if params["content"] is None else params["content"]
     version = params["version"] or _version(runner)
-    judge = _judge(params, version)
+    package = _package(params, runner)
+    judge = _judge(params, version, settings.DEBIAN_DEFAULTS if package else {})
     result = judge(text, Facts())
     missing = _missing(params, result.view)
     result = judge(text, _facts(params["facts"], missing))
-    holes = _holes(params, result.view, runner)
+    holes = _holes(params, result.view, package)
     found = fixed_versions.problems(holes, version, require_fixed=params["require_fixed"])
     problems = lint.in_order((*result.problems, *found))
     answer = {
@@ -192,12 +201,12 @@ def look(params, *, runner):
     return answer
 
 
-def _judge(params, version):
+def _judge(params, version, defaults):
+    options = {"file": params["path"], "include": _include(params["path"]), "accept": params["accept"]}
+
     def judge(text, facts):
         try:
-            return lint.lint(
-                text, version, facts, file=params["path"], include=_include(params["path"]), accept=params["accept"]
-            )
+            return lint.lint(text, version, facts, defaults=defaults, **options)
         except ValueError as exc:
             raise Refused(
                 f"judge {params['path']}",
@@ -254,10 +263,13 @@ def _facts(given, missing):
     return Facts(**{**known, "application_names": names, "missing_paths": tuple(missing)})
 
 
-def _holes(params, view, runner):
-    package = params["package_version"]
-    if package is None:
-        package = runner.run(["dpkg-query", "-W", "-f=${Version}", "pgpool2"], timeout=20).stdout
+def _package(params, runner):
+    if params["package_version"] is not None:
+        return params["package_version"]
+    return runner.run(["dpkg-query", "-W", "-f=${Version}", "pgpool2"], timeout=20).stdout
+
+
+def _holes(params, view, package):
     beside = os.path.join(os.path.dirname(params["path"]), "pool_hba.conf")
     hba = _read(beside) if params["content"] is None and os.path.exists(beside) else ""
     methods = fixed_versions.methods_of(hba)

@@ -37,12 +37,16 @@ class Result(t.NamedTuple):
     view: View
 
 
-def lint(text, version, facts=None, *, file="pgpool.conf", include=None, accept=()):
-    """Return the ``Result``. ``accept``: rules whose errors are to be warnings, because their author wants it so."""
+def lint(text, version, facts=None, *, file="pgpool.conf", include=None, accept=(), defaults=None):
+    """Return the ``Result``.
+
+    ``accept``: rules whose errors are to be warnings, because their author wants it so. ``defaults``: {today's name:
+    value} of a package that was built with other ones.
+    """
     if settings.at_least(settings.major(version), setting_values.INCLUDE_SINCE) and include is None:
         include = _no_include
     contents = conf_file.read(text, file=file, include=include)
-    view = View(contents.entries, version)
+    view = View(contents.entries, version, defaults=defaults)
     problems = list(_names(view)) + list(_values(view)) + list(_twice(view))
     if contents.broken:
         problems.append(_broken(contents.broken))

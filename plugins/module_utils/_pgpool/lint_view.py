@@ -42,9 +42,10 @@ class Facts(t.NamedTuple):
 class View:
     """Answers what a setting is, whether written or not."""
 
-    def __init__(self, entries, version):
+    def __init__(self, entries, version, *, defaults=None):
         self.entries = tuple(entries)
         self.version = version
+        self._defaults = defaults or {}
         self._units = settings.at_least(settings.major(version), setting_values.UNITS_SINCE)
         self._by_name = {self.todays_name(entry.name): entry for entry in self.entries}
 
@@ -71,7 +72,7 @@ class View:
         node = settings.node_of(name)
         if node is not None and setting.numbered == "may be":
             return self.value(settings.bare(name))
-        return setting_values.default_of(setting)
+        return self._defaults.get(name, setting_values.default_of(setting))
 
     def nodes(self, name):
         """{number: value} of what is written with a number behind it."""
@@ -91,7 +92,8 @@ class View:
         number = settings.node_of(name)
         if number is not None and self.entry(settings.bare(name)):
             return self.says(settings.bare(name))
-        return f"is not written, and {setting.default} is the default of {settings.major(self.version)}"
+        default = f"'{self._defaults[name]}'" if name in self._defaults else setting.default
+        return f"is not written, and {default} is the default of {settings.major(self.version)}"
 
     @staticmethod
     def shown(entry):

@@ -109,7 +109,7 @@ def cache(view, facts):
 def memory_of_nodes(view, _facts):
     """pgpool_status says which server is out of the pool."""
     folder = view.value("work_dir") + "/"
-    if folder.startswith(("/tmp/", "/var/tmp/", "/run/", "/var/run/")):
+    if folder.startswith(("/tmp/", "/var/tmp/", "/run/", "/var/run/", "/var/log/")):
         yield view.problem("state_cleaned_up", "work_dir")
 
 

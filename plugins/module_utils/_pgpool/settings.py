@@ -55,6 +55,14 @@ READ_AT_START = (
     "wd_port",
 )
 
+# Debian builds its packages with these defaults, by today's names (seen on 4.3.5).
+DEBIAN_DEFAULTS = {
+    "pcp_socket_dir": "/var/run/postgresql",
+    "unix_socket_directories": "/var/run/postgresql",
+    "wd_ipc_socket_dir": "/var/run/postgresql",
+    "work_dir": "/var/log/postgresql",
+}
+
 SECRET = re.compile(r"password|passwd|passphrase|authkey|secret", re.I)
 
 _NODE_NUMBER = re.compile(r"\d+$")
@@ -206,6 +214,7 @@ def _key(version):
 
 
 __all__ = (
+    "DEBIAN_DEFAULTS",
     "FIRST",
     "LAST",
     "RENAMED",

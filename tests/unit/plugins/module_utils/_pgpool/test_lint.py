@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint import GONE, lint
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_texts import ABOUT_THE_FILE, TEXTS
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
@@ -49,8 +50,8 @@ VERSIONS = ("4.1.4", "4.2.5", "4.3.5", "4.4.5", "4.5.5", "4.6.1", "4.7.2")
 
 def conf(version="4.3.5", without=(), **changed):
     folder = {"work_dir" if version.startswith("4.7") else "logdir": "'/var/lib/pgpool'"}
-    settings = {**GOOD, **folder, **({} if version < "4.3" else GOOD_SINCE_4_3), **changed}
-    return "".join(f"{name} = {value}\n" for name, value in settings.items() if name not in without)
+    written = {**GOOD, **folder, **({} if version < "4.3" else GOOD_SINCE_4_3), **changed}
+    return "".join(f"{name} = {value}\n" for name, value in written.items() if name not in without)
 
 
 def found(text, version="4.3.5", facts=FACTS, **more):
@@ -149,6 +150,15 @@ def test_defaults_count_too():
     rules = [rule for _level, rule, _name in found("backend_hostname0 = 'x'\nbackend_hostname1 = 'y'\n", facts=None)]
     assert {"no_health_check", "backend_shutdown", "state_cleaned_up", "no_promotion"} <= set(rules)
     assert "backend_shutdown" not in {rule for _l, rule, _n in found("backend_hostname0 = 'x'\n", "4.5.5")}
+
+
+def test_a_package_may_have_been_built_with_other_defaults():
+    text = conf(without=("logdir",))
+    (there,) = lint(text, "4.3.5", FACTS).problems
+    assert there.what == "is not written, and '/tmp' is the default of 4.3"
+    (debian,) = lint(text, "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems
+    assert (debian.name, debian.what) == ("logdir", "is not written, and '/var/log/postgresql' is the default of 4.3")
+    assert lint(conf(), "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems == ()
 
 
 def test_facts_that_are_not_known_are_not_judged():
