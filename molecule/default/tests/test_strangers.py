@@ -32,7 +32,7 @@ def test_pgpool_settings_of_somebody_else_are_refused(lab):
     lab.run("app-server2", "echo 'port = 7777' > /etc/pgpool2/pgpool.conf")
     try:
         refused(
-            lab, "app-server2", "/etc/pgpool2/pgpool.conf", "port: 7777 -> 5432 [restart]", "health_check_period: 0 (default)"
+            lab, "app-server2", "/etc/pgpool2/pgpool.conf", "port: 7777 -> 5432 [restart]", "health_check_period: 0"
         )
         assert lab.run("app-server2", "cat /etc/pgpool2/pgpool.conf") == "port = 7777\n"
     finally:
