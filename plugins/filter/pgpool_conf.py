@@ -31,23 +31,37 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, vip_fit
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import commands, ownership, settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import (
+    commands,
+    conf_report,
+    lint,
+    lint_view,
+    ownership,
+    settings,
+)
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_texts import ABOUT_THE_FILE, ERROR
 
 
-def pgpool_setting(name, value, version):
-    """The line of pgpool.conf for a parameter (by its newest name) in that version of Pgpool-II."""
+def pgpool_setting(name, value, version, extra=()):
+    """The line of pgpool.conf for a parameter (by its newest name) in that version; extra settings take its place."""
+    if name in {lint_view.View.todays_name(str(one)) for one in extra}:
+        return f"# {name}: given by pgpool_extra_settings, see below"
     return _told(settings.render, str(name), value, version)
 
 
 def pgpool_extra_settings(extra, version):
-    """Lines for parameters given by the user, spelled as that version knows them; any other name is an error."""
-    unknown = [name for name in extra if _told(settings.lookup, str(name), version) is None]
-    if unknown:
-        raise AnsibleFilterError(
-            f"pgpool_extra_settings: Pgpool-II {version} does not know {', '.join(sorted(unknown))}. It would ignore "
-            "that without an error. Next: look for the name that this version uses"
-        )
-    return [_told(settings.render, str(name), value, version) for name, value in sorted(extra.items())]
+    """Lines for parameters given by the user. What that version does not know, or not like that, is an error."""
+    lines = [_told(_extra_line, str(name), value, version) for name, value in sorted(extra.items())]
+    result = _told(lint.lint, "\n".join(lines), version)
+    wrong = [one for one in result.problems if one.rule in ABOUT_THE_FILE and one.level == ERROR]
+    if wrong:
+        said = " ".join(conf_report.lines_of(one._replace(line=None) for one in wrong))
+        raise AnsibleFilterError(f"pgpool_extra_settings cannot be written for Pgpool-II {version}. {said}")
+    return lines
+
+
+def _extra_line(name, value, version):
+    return f"{lint_view.View((), version).name_here(name)} = {settings.quote(value, name)}"
 
 
 def pgpool_major(version):

@@ -31,8 +31,41 @@ def test_pgpool_settings_of_somebody_else_are_refused(lab):
     lab.run("app-server2", "cp -a /etc/pgpool2/pgpool.conf /root/pgpool.conf")
     lab.run("app-server2", "echo 'port = 7777' > /etc/pgpool2/pgpool.conf")
     try:
-        refused(lab, "app-server2", "/etc/pgpool2/pgpool.conf")
+        refused(
+            lab, "app-server2", "/etc/pgpool2/pgpool.conf", "port: 7777 -> 5432 [restart]", "health_check_period: 0"
+        )
         assert lab.run("app-server2", "cat /etc/pgpool2/pgpool.conf") == "port = 7777\n"
+    finally:
+        lab.run("app-server2", "mv /root/pgpool.conf /etc/pgpool2/pgpool.conf")
+
+
+@pytest.mark.parametrize(
+    "settings, rule",
+    [
+        ('{"log_conections": true}', "did you mean log_connections"),
+        ('{"health_check_period": 0}', "no_health_check"),
+        ('{"detach_false_primary": true}', "false_primary_of_two"),
+    ],
+)
+def test_settings_that_are_wrong_or_dangerous_are_refused_before_they_are_written(lab, settings, rule):
+    before = lab.run("app-server1", "md5sum /etc/pgpool2/pgpool.conf")
+    done = lab.playbook(
+        "deploy_cluster.yml", "-l", "app-server1", "-e", f'{{"pgpool_extra_settings": {settings}}}', check=False
+    )
+    assert done.returncode != 0
+    assert rule in done.stdout
+    assert lab.run("app-server1", "md5sum /etc/pgpool2/pgpool.conf") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"), [("", 0, "0 errors"), ("port = 7777 prot = 1", 2, "did you mean port")]
+)
+def test_the_linter_judges_what_is_there(lab, text, status, said):
+    lab.run("app-server2", "cp -a /etc/pgpool2/pgpool.conf /root/pgpool.conf")
+    lab.run("app-server2", f"echo '{text}' >> /etc/pgpool2/pgpool.conf")
+    try:
+        done = lab.playbook("lint_pgpool.yml", "-l", "app-server2", check=False)
+        assert (done.returncode, said in done.stdout) == (status, True), done.stdout
     finally:
         lab.run("app-server2", "mv /root/pgpool.conf /etc/pgpool2/pgpool.conf")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import settings
+from . import conf_file, setting_values, settings
 
 RELOADABLE_FILES = ("pool_hba.conf", "pool_passwd")
 FILES_READ_AT_START = ("pgpool_node_id", ".pgpoolkey")
@@ -42,6 +42,7 @@ def plan(*, running, started, loaded, wanted, version):
     if started.conf is None or loaded.conf is None:
         return Pending("restart", ("it was not started with this configuration",))
     restart = _settings_for("restart", started, wanted, version) + _files(FILES_READ_AT_START, started, wanted)
+    restart += [name for name in _left_out(loaded, wanted, version) if name not in restart]
     if restart:
         return Pending("restart", tuple(restart))
     reload = _settings_for("reload", loaded, wanted, version) + _files(RELOADABLE_FILES, loaded, wanted)
@@ -51,22 +52,37 @@ def plan(*, running, started, loaded, wanted, version):
 def _settings_for(apply, before, after, version):
     old, new = settings.parse(before.conf), settings.parse(after.conf)
     changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    return [name for name in changed if _applies_by(name, old, new, version) == apply]
+    return [name for name in changed if applies_by(name, name in old, version) == apply]
 
 
-def _applies_by(name, old, new, version):
-    if name.startswith(("backend_hostname", "backend_port")) and (name not in old or name not in new):
-        # A backend can be added by a reload; only an existing one cannot be moved or taken away.
-        return "reload" if name not in old else "restart"
-    if name.startswith(("backend_hostname", "backend_port")):
-        return "restart"
+def _left_out(loaded, wanted, version):
+    """What it took and the file no longer has. A reload only reads what is there: the rest stays as it was."""
+    there = {entry.name for entry in conf_file.read(wanted.conf).entries}
+    gone = {entry.name: entry.value for entry in conf_file.read(loaded.conf).entries if entry.name not in there}
+    return sorted(name for name, value in gone.items() if not _is_default(name, value, version))
+
+
+def _is_default(name, value, version):
     known = settings.lookup(name, version)
-    # A name that this version does not know is ignored by it: nothing to apply.
-    return known.apply if known else None
+    try:
+        return known is None or setting_values.understand(known, value) == setting_values.default_of(known)
+    except setting_values.WrongValue:
+        return False
+
+
+def applies_by(name, was_there, version):
+    """Return what applies a change of a setting: restart, reload, or None for a name that this version ignores."""
+    known = settings.lookup(name, version)
+    if known is None:
+        return None
+    if name.startswith(("backend_hostname", "backend_port")):
+        # A backend can be added by a reload; only an existing one cannot be moved or taken away.
+        return "restart" if was_there else "reload"
+    return known.apply
 
 
 def _files(names, before, after):
     return [name for name in names if before.digests.get(name) != after.digests.get(name)]
 
 
-__all__ = ("FILES_READ_AT_START", "RELOADABLE_FILES", "Pending", "Record", "plan")
+__all__ = ("FILES_READ_AT_START", "RELOADABLE_FILES", "Pending", "Record", "applies_by", "plan")

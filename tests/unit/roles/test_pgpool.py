@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
 
-from .rendering import cluster, render, value_of
+from .rendering import cluster, render, value_of, variables_of
 
 VERSIONS = ("4.1.4", "4.2.5", "4.3.5", "4.4.5", "4.5.5", "4.6.1", "4.7.2")
 
@@ -174,8 +175,61 @@ def test_each_backend_by_its_declared_id():
     assert values["backend_data_directory1"] == "'/var/lib/postgresql/15/prod'"
 
 
+def judged(databases, pgpools, **more):
+    """What the linter says of what the role would write, with what the role tells it."""
+    variables = cluster(databases, pgpools, **more)
+    given = value_of("pgpool", "{{ __pgpool_facts }}", variables)
+    facts = Facts(**{**given, "pgpools": int(given["pgpools"]), "max_connections": int(given["max_connections"])})
+    text = render(
+        "pgpool",
+        "pgpool.conf.j2",
+        {
+            **variables,
+            "__pgpool_passwords": {
+                "encrypted": value_of(
+                    "pgpool",
+                    "{{ __pgpool_passwords.encrypted }}",
+                    {name: value for name, value in variables.items() if name != "__pgpool_passwords"},
+                )
+            },
+        },
+    )
+    return [(one.level, one.rule) for one in lint.lint(text, variables["__pgpool_version"], facts).problems]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("databases, pgpools", [(1, 1), (2, 2), (4, 3), (2, 4)])
+@pytest.mark.parametrize("profile", ["fast", "conservative"])
+def test_the_linter_has_nothing_to_say(version, databases, pgpools, profile):
+    assert judged(databases, pgpools, __pgpool_version=version, pgops_timing_profile=profile) == []
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        ({"pgpool_extra_settings": {"auto_failback": True}}, [("warning", "auto_failback")]),
+        ({"pgpool_extra_settings": {"backend_application_name1": "x"}}, [("warning", "application_name")]),
+        ({"pgpool_timing": {"connect_timeout": 700}}, [("error", "endless_ping")]),
+        ({"pgpool_num_init_children": 50}, [("error", "too_many_connections")]),
+        ({"pgops_quorum": "majority"}, [("warning", "even_votes")]),
+    ],
+)
+def test_what_the_linter_says_of_what_users_set(more, said):
+    assert judged(2, 2, **more) == said
+
+
+@pytest.mark.parametrize("pgpools, most, children", [(1, 200, 40), (2, 200, 40), (3, 200, 31), (2, 100, 22)])
+def test_as_many_children_as_the_databases_can_bear(pgpools, most, children):
+    variables = cluster(2, pgpools)
+    variables["hostvars"]["postgres-db2"]["postgresql_settings"] = {"max_connections": most}
+    assert int(value_of("pgpool", "{{ pgpool_num_init_children }}", variables)) == children
+    assert variables_of("postgresql")["__postgresql_settings"]["max_connections"] == 200
+
+
 def test_extra_settings_come_last_and_win():
-    assert conf(pgpool_extra_settings={"log_connections": True})["log_connections"] == "on"
+    text = render("pgpool", "pgpool.conf.j2", cluster(pgpool_extra_settings={"log_connections": True}))
+    assert settings.parse(text)["log_connections"] == "on"
+    assert text.count("\nlog_connections =") == 1
 
 
 @pytest.mark.parametrize(("ssl", "kind"), [(True, "hostssl"), (False, "host")])

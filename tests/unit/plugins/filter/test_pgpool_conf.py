@@ -29,8 +29,34 @@ def test_extra_settings_are_taken_by_the_names_of_the_installed_version():
         "log_connections = on",
         "socket_dir = '/x'",
     ]
-    with pytest.raises(AnsibleFilterError, match="4.6.1 does not know log_conections, socket_dir"):
-        F["pgpool_extra_settings"]({"socket_dir": "/x", "log_conections": True}, "4.6.1")
+
+
+@pytest.mark.parametrize(
+    "name, value, version, said",
+    [
+        ("socket_dir", "/x", "4.6.1", "socket_dir is not called that in 4.6.*write unix_socket_directories"),
+        ("unix_socket_directories", "/x", "4.3.5", ""),
+        ("log_conections", True, "4.6.1", "log_conections is no setting of 4.6.*did you mean log_connections"),
+        ("log_backend_messages", "none", "4.3.5", "known from 4.6 to 4.7 only"),
+        ("ssl", "nope", "4.3.5", "neither on nor off"),
+        ("health_check_period", "ten", "4.3.5", "not a number"),
+        ("backend_weight", 1, "4.3.5", "lacks the number of a node"),
+        ("delegate_IP", "10.1.7.100", "4.6.1", ""),
+        ("wd_authkey", "it's", "4.3.5", "cannot hold that"),
+    ],
+)
+def test_extra_settings_that_are_refused(name, value, version, said):
+    if not said:
+        assert F["pgpool_extra_settings"]({name: value}, version)
+        return
+    with pytest.raises(AnsibleFilterError, match=said):
+        F["pgpool_extra_settings"]({name: value}, version)
+
+
+def test_an_extra_setting_takes_the_place_of_ours():
+    for extra in ({"delegate_IP": "x"}, {"delegate_ip": "x"}):
+        assert F["pgpool_setting"]("delegate_ip", "10.1.7.100", "4.3.5", extra).startswith("# delegate_ip: given by")
+    assert F["pgpool_setting"]("port", 5432, "4.3.5", {"pcp_port": 1}) == "port = 5432"
 
 
 def test_commands():

@@ -32,6 +32,7 @@ def conf(old="", new="", more=""):
         (conf("10.1.7.106", "10.1.7.110"), "restart", ("backend_hostname0",)),
         (conf("backend_hostname0 = '10.1.7.106'\n", ""), "restart", ("backend_hostname0",)),
         (conf("backend_weight0 = 1", "backend_weight0 = 2"), "reload", ("backend_weight0",)),
+        (conf("health_check_period = 1\n", ""), "restart", ("health_check_period",)),  # a reload would leave it at 1
         (conf(more="hostname2 = '10.1.7.102'\n"), "restart", ("hostname2",)),
         (conf(more="no_such_parameter = 1\n"), "none", ()),
         (Record(CONF, {**DIGESTS, "pool_hba.conf": "x"}), "reload", ("pool_hba.conf",)),
@@ -63,6 +64,13 @@ def test_a_reload_that_happened_is_not_asked_for_again():
 def test_a_restart_stays_due_after_a_reload():
     now = conf("port = 5432", "port = 5433")
     assert decide(now, started=BEFORE, loaded=now).action == "restart"
+
+
+def test_what_was_loaded_and_left_out_again_needs_a_restart():
+    loaded = conf(more="client_idle_limit = 7\n")
+    assert decide(BEFORE, started=BEFORE, loaded=loaded).because == ("client_idle_limit",)
+    assert decide(BEFORE, started=BEFORE, loaded=conf(more="client_idle_limit = 0\n")).action == "reload"
+    assert decide(BEFORE, started=BEFORE, loaded=conf(more="no_such_parameter = 7\n")).action == "none"
 
 
 def test_values_are_never_shown():

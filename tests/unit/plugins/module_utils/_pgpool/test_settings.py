@@ -4,10 +4,23 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import conf_file, setting_values, settings
 
 VERSIONS = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7")
+SAMPLES = pathlib.Path(__file__).parents[3] / "fixtures/pgpool_conf"
+
+# Samples that show another value than the one that holds when the line stays a comment. From 4.3 on they are comments.
+SHOWN_OTHERWISE = {
+    "insert_lock": ("4.3", "4.4"),
+    "failover_on_backend_shutdown": ("4.3", "4.4"),  # compiled in as on; seen on a real 4.3.5
+    "recovery_user": ("4.3", "4.4"),
+    "health_check_database": ("4.3", "4.4", "4.5", "4.6", "4.7"),
+    "ssl_key": ("4.3", "4.4", "4.5", "4.6", "4.7"),
+    "ssl_cert": ("4.3", "4.4", "4.5", "4.6", "4.7"),
+}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +53,7 @@ def test_a_name_that_nothing_knows_any_more_is_an_error(name, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_version_has_each_renamed_parameter_under_one_name(version):
-    for new, (_since, old) in settings._RENAMED.items():
+    for new, (_since, old) in settings.RENAMED.items():
         assert settings.lookup(settings.name_in(new, version), version), (new, old)
 
 
@@ -107,3 +120,79 @@ def test_parse_reads_what_render_writes_and_the_last_one_wins():
         "listen_addresses": "'*'",
         "ssl": "on",
     }
+
+
+def offered():
+    """Every setting of every sample file: (version, name, value)."""
+    for path in sorted(SAMPLES.glob("*.conf")):
+        for entry in conf_file.read(path.read_text(encoding="utf-8")).entries:
+            yield path.stem, entry.name, entry.value
+
+
+def test_there_is_a_sample_of_every_version():
+    assert [settings.major(path.stem) for path in sorted(SAMPLES.glob("*.conf"))] == list(VERSIONS)
+
+
+def test_every_name_that_a_version_offers_is_known_and_its_value_understood():
+    for version, name, value in offered():
+        setting = settings.lookup(name, version)
+        assert setting, f"{version} offers {name}"
+        if (name, value) != ("wd_listen_port", "0"):  # shown for "none", and refused when it is written
+            setting_values.understand(setting, value, units=version[:3] != "4.1")
+
+
+def test_defaults_are_what_the_samples_show_as_comments():
+    """Up to 4.2 the samples set what they show; from 4.3 on they show what is compiled in, with these exceptions."""
+    differ = {}
+    for version, name, value in offered():
+        setting = settings.lookup(name, version)
+        known = (
+            settings.at_least(version, "4.3") and setting.numbered != "always" and value != setting.default.strip("'")
+        )
+        if known and settings.node_of(name) is None and setting.kind not in ("list", "flags", "enum"):
+            shown = value if name == "wd_listen_port" else setting_values.understand(setting, value)
+            if str(shown) != str(setting_values.default_of(setting)):
+                differ.setdefault(name, []).append(settings.major(version))
+    assert {name: tuple(versions) for name, versions in differ.items()} == SHOWN_OTHERWISE
+
+
+@pytest.mark.parametrize("name", sorted(settings.SETTINGS))
+def test_the_ranges_of_a_name_follow_each_other(name):
+    ranges = settings.SETTINGS[name]
+    for one, following in zip(ranges, ranges[1:]):
+        assert VERSIONS.index(one.last) + 1 == VERSIONS.index(following.first)
+
+
+@pytest.mark.parametrize(
+    "name, version, default, apply",
+    [
+        ("failover_on_backend_shutdown", "4.4", "on", "reload"),
+        ("failover_on_backend_shutdown", "4.5", "off", "reload"),
+        ("load_balance_mode", "4.2", "off", "restart"),
+        ("log_directory", "4.5", "'/tmp/pgpool_logs'", "restart"),
+        ("log_directory", "4.6", "'/tmp/pgpool_logs'", "reload"),
+        ("pcp_listen_addresses", "4.2", "'*'", "restart"),
+        ("pcp_listen_addresses", "4.3", "'localhost'", "restart"),
+    ],
+)
+def test_what_changed_between_versions(name, version, default, apply):
+    setting = settings.lookup(name, version)
+    assert (setting.default, setting.apply) == (default, apply)
+
+
+@pytest.mark.parametrize(
+    "name, known", [("port0", False), ("backend_port", False), ("connect_timeout", True), ("connect_timeout1", True)]
+)
+def test_which_names_take_the_number_of_a_node(name, known):
+    assert bool(settings.lookup(name, "4.3")) is known
+    if not known:
+        with pytest.raises(settings.UnknownSetting, match="number"):
+            settings.name_in(name, "4.3")
+
+
+@pytest.mark.parametrize(
+    "version, other, newer",
+    [("4.3.5-1+deb12u1", "4.3.5", True), ("4.3.15", "4.3.5", True), ("4.3", "4.3.13", False), ("4.10.0", "4.7", True)],
+)
+def test_at_least(version, other, newer):
+    assert settings.at_least(version, other) is newer
