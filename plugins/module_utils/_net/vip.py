@@ -10,23 +10,11 @@ from __future__ import annotations
 import socket
 import typing as t
 
-from .._errors import PgopsError
 from .._plan import Plan, Refusal, Step
 from .address import VirtualAddress
+from .vip_interfaces import attempt, choose_interfaces
 
 ADD, REMOVE, ANNOUNCE = "add", "remove", "announce"
-
-
-class NoInterface(PgopsError):
-    """There is no such interface, or none whose network holds the address."""
-
-    code = "no_such_interface"
-
-
-class AmbiguousInterface(PgopsError):
-    """Several interfaces could carry the address."""
-
-    code = "ambiguous_interface"
 
 
 class Desired(t.NamedTuple):
@@ -65,23 +53,6 @@ class Operation(t.NamedTuple):
     def to_step(self):
         words = {ADD: f"add {self.address} to", REMOVE: f"remove {self.address} from", ANNOUNCE: "announce it on"}
         return Step(f"{words[self.kind]} {self.interface}", self.reason)
-
-
-def choose_interfaces(interfaces, desired):
-    """Return the interfaces meant: the named one, the one that has the address, or the one whose network holds it.
-
-    An address that is to be absent is meant wherever it is: on several, or on none.
-    """
-    if desired.interface is not None:
-        found = [interface for interface in interfaces if desired.interface in interface.names]
-        return (found[0],) if found else _no_such_interface(interfaces, desired)
-    holding = [interface for interface in interfaces if interface.bindings_of(desired.address.address)]
-    if not desired.present:
-        return tuple(holding)
-    if holding:
-        return (_only(holding, desired, "has it"),)
-    near = [interface for interface in interfaces if _shares_network(interface, desired.address)]
-    return (_only(near, desired, "is in its network") if near else _no_network(interfaces, desired),)
 
 
 def changes(interfaces, desired):
@@ -205,19 +176,6 @@ def _taken_along(interface, removed):
     return [str(one) for one in of_network if one.secondary and one.address != removed.address]
 
 
-def _shares_network(interface, address):
-    if interface.is_loopback:
-        return False
-    return any(
-        one.family == address.family and address.address != one.address and _holds(one, address)
-        for one in interface.addresses
-    )
-
-
-def _holds(bound, address):
-    return VirtualAddress(address.address, bound.prefix).network == bound.network and bound.scope == "global"
-
-
 def _is_right(bound, desired):
     return bound.prefix == desired.address.prefix and not bound.dad_failed and desired.label in (None, bound.label)
 
@@ -234,57 +192,18 @@ def _removal(bound, interface, reason):
     return Operation(REMOVE, VirtualAddress(bound.address, bound.prefix), interface.name, reason)
 
 
-def _attempt(desired):
-    return f"bind {desired.address}" if desired.present else f"release {desired.address}"
-
-
 def _refuse(desired, seen, next_step, evidence=None):
-    return Refusal(_attempt(desired), socket.gethostname(), seen, next_step, evidence or {})
-
-
-def _only(found, desired, why):
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(interface.name for interface in found)
-    raise AmbiguousInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"more than one interface {why}: {names}",
-        next_step="name the right one in 'interface'",
-        evidence={"interfaces": [interface.name for interface in found]},
-    )
-
-
-def _no_such_interface(interfaces, desired):
-    raise NoInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"there is no interface {desired.interface}; there are {', '.join(one.name for one in interfaces)}",
-        next_step="correct 'interface', or leave it out to have it found by its network",
-    )
-
-
-def _no_network(interfaces, desired):
-    have = [f"{one.name} {bound}" for one in interfaces for bound in one.addresses if not one.is_loopback]
-    raise NoInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"no interface has an address in its network; there are {', '.join(have) or 'none'}",
-        next_step="name the interface in 'interface', or correct 'address'",
-    )
+    return Refusal(attempt(desired), socket.gethostname(), seen, next_step, evidence or {})
 
 
 __all__ = (
     "ADD",
     "ANNOUNCE",
     "REMOVE",
-    "AmbiguousInterface",
     "Desired",
-    "NoInterface",
     "Observed",
     "Operation",
     "changes",
-    "choose_interfaces",
     "operations",
     "plan",
 )

@@ -14,7 +14,8 @@ import typing as t
 from .._errors import NotVerified, Refused
 from .._ports import wait_for
 from .address import check_label
-from .vip import ADD, ANNOUNCE, REMOVE, Observed, changes, choose_interfaces, operations, plan
+from .vip import ADD, ANNOUNCE, REMOVE, Observed, changes, operations, plan
+from .vip_interfaces import choose_interfaces
 
 KERNEL_SETTINGS = pathlib.Path("/proc/sys/net/ipv4/conf")
 KERNEL_PATIENCE = 6.0

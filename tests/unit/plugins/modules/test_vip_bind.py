@@ -61,7 +61,7 @@ def test_a_second_holder(monkeypatch, capsys):
     result = answer(monkeypatch, capsys, ["02:42:0a:01:07:69"], address="10.1.7.100", prefix=24)
     assert result["failed"] and result["error"]["evidence"] == {"holders": ["02:42:0a:01:07:69"]}
     forced = answer(monkeypatch, capsys, ["02:42:0a:01:07:69"], address="10.1.7.100", prefix=24, force=True)
-    assert not forced["changed"] and forced["announced"] and "02:42:0a:01:07:69" in str(forced["warnings"])
+    assert not forced["changed"] and forced["announced"] and forced["duplicate"]["holders"] == ["02:42:0a:01:07:69"]
 
 
 def test_check_mode_and_diff(monkeypatch, capsys):

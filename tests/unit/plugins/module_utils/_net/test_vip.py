@@ -9,12 +9,14 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._errors import Refuse
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import VirtualAddress
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import BoundAddress, Interface
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip import (
-    AmbiguousInterface,
     Desired,
-    NoInterface,
     Observed,
-    choose_interfaces,
     plan,
+)
+from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip_interfaces import (
+    AmbiguousInterface,
+    NoInterface,
+    choose_interfaces,
 )
 
 VIP = VirtualAddress("10.1.7.100", 24)
