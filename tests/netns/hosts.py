@@ -28,7 +28,7 @@ def sh(*argv, check=True):
     return done.stdout
 
 
-def eventually(probe, seconds=5):
+def eventually(probe, seconds=20):
     """Wait until ``probe()`` is true, with a bound; return what it said."""
     deadline = time.monotonic() + seconds
     while True:

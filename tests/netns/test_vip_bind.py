@@ -87,6 +87,7 @@ def test_check_mode_tells_and_changes_nothing(hosts):
         "announce it on eth0",
     ]
     assert told["diff"] == {"before": "", "after": "10.99.7.100/24 dev eth0 label eth0:1\n"}
+    assert told == here.vip_bind(address=VIP4, prefix=24, label="eth0:1", _check_mode=True, _diff=True)
     assert here.addresses() == {"10.99.7.1/24", "fd00:99::1/64"}
     done = here.vip_bind(address=VIP4, prefix=24, label="eth0:1", _diff=True, **QUIET)
     assert done["diff"] == told["diff"]

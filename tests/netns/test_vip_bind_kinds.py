@@ -71,6 +71,13 @@ def test_an_address_that_the_kernel_switched_off_is_switched_on_when_the_other_i
     assert not bound.get("dadfailed") and not bound.get("tentative")
 
 
+def test_an_interface_by_its_other_name(hosts):
+    here = hosts[0]
+    here.ip("link", "property", "add", "dev", "eth0", "altname", "towards-the-clients")
+    done = here.vip_bind(address=VIP4, prefix=24, interface="towards-the-clients", **QUIET)
+    assert done["vip"]["interface"] == "eth0" and f"{VIP4}/24" in here.addresses()
+
+
 def make_bridges(hosts):
     for host in hosts:
         host.ip("link", "add", "lan", "type", "bridge", "mcast_snooping", "0")
