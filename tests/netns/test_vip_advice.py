@@ -71,7 +71,7 @@ class Cluster:
         )
         done = subprocess.run(
             command, shell=True, cwd=ROOT / "playbooks", env=environment, capture_output=True, text=True, check=False,
-            timeout=120,
+            timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
