@@ -34,7 +34,16 @@ class Cluster:
         self.hosts = dict(zip(NAMES, hosts))
         self.inventory = folder / "inventory.json"
         variables = {name: self.connection(name, folder) for name in NAMES}
-        self.inventory.write_text(json.dumps({"all": {"hosts": variables}}), encoding="utf-8")
+        for number, name in enumerate(NAMES[:2]):
+            variables[name].update(pgops_pgpool_id=number, pgops_address=ADDRESSES[name])
+        variables["postgres-db1"].update(pgops_backend_id=0, pgops_address=ADDRESSES["postgres-db1"])
+        groups = {
+            "pgpool": {"hosts": {name: variables[name] for name in NAMES[:2]}},
+            "postgres": {"hosts": {"postgres-db1": variables["postgres-db1"]}},
+        }
+        shared = {"pgops_vip": VIP4, "pgops_vip_prefix": 24, "pgops_vip_interface": "eth0", "pgops_pcp_password": "x"}
+        content = {"all": {"children": groups, "vars": shared}}
+        self.inventory.write_text(json.dumps(content), encoding="utf-8")
 
     def connection(self, name, folder):
         """As if over SSH: modules run in the namespace of the host."""
@@ -64,16 +73,16 @@ class Cluster:
         settings = {"manager": "watchdog", "prefix": 24, "interfaces": {"app-server1": "eth0"}}
         return vip_findings(with_vip(view, asked, asker="app-server1", settings=settings))
 
-    def run(self, command):
+    def run(self, command, status=0):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         environment.update(
             PATH=f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}", ANSIBLE_INVENTORY=str(self.inventory)
         )
         done = subprocess.run(
             command, shell=True, cwd=ROOT / "playbooks", env=environment, capture_output=True, text=True, check=False,
-            timeout=300,
+            timeout=400,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
 
@@ -109,3 +118,19 @@ def test_a_holder_that_is_not_the_leader(cluster):
     assert item["code"] == "vip_not_on_leader"
     cluster.run(item["command"])
     assert cluster.holders() == ["app-server1"] and cluster.findings() == []
+
+
+def test_the_playbook_asks_the_network(cluster, tmp_path):
+    """Neither pgpool nor PostgreSQL runs here; who has the address is told all the same, a host that is silent too."""
+    holder = cluster.hosts["app-server2"]
+    holder.hold(VIP4, 24)
+    report = tmp_path / "report.json"
+    silent = {"ansible_connection": "ansible.builtin.ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    content = json.loads(cluster.inventory.read_text(encoding="utf-8"))
+    content["all"]["children"]["pgpool"]["hosts"]["app-server2"].update(silent)
+    cluster.inventory.write_text(json.dumps(content), encoding="utf-8")
+    printed = cluster.run(f"ansible-playbook check_cluster.yml -e check_cluster_json={report}", status=2)
+    view = json.loads(report.read_text(encoding="utf-8"))["view"]
+    assert view["vip_seen"]["asked_by"] == "app-server1" and view["vip_seen"]["manager"] == "watchdog"
+    assert [(one["host"], one["mac"]) for one in view["vip_seen"]["holders"]] == [("app-server2", holder.mac())]
+    assert f"app-server2 ({holder.mac()})" in printed and "nobody has the virtual IP" not in printed
