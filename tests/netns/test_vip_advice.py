@@ -120,17 +120,31 @@ def test_a_holder_that_is_not_the_leader(cluster):
     assert cluster.holders() == ["app-server1"] and cluster.findings() == []
 
 
+SILENT = {"ansible_connection": "ansible.builtin.ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+
+
+def report_with(cluster, tmp_path, *silent):
+    """What check_cluster.yml says while some hosts cannot be reached: its view, and what it printed."""
+    content = json.loads(cluster.inventory.read_text(encoding="utf-8"))
+    for name in silent:
+        content["all"]["children"]["pgpool"]["hosts"][name].update(SILENT)
+    cluster.inventory.write_text(json.dumps(content), encoding="utf-8")
+    report = tmp_path / "report.json"
+    printed = cluster.run(f"ansible-playbook check_cluster.yml -e check_cluster_json={report}", status=2)
+    return json.loads(report.read_text(encoding="utf-8"))["view"]["vip_seen"], printed
+
+
 def test_the_playbook_asks_the_network(cluster, tmp_path):
     """Neither pgpool nor PostgreSQL runs here; who has the address is told all the same, a host that is silent too."""
     holder = cluster.hosts["app-server2"]
     holder.hold(VIP4, 24)
-    report = tmp_path / "report.json"
-    silent = {"ansible_connection": "ansible.builtin.ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
-    content = json.loads(cluster.inventory.read_text(encoding="utf-8"))
-    content["all"]["children"]["pgpool"]["hosts"]["app-server2"].update(silent)
-    cluster.inventory.write_text(json.dumps(content), encoding="utf-8")
-    printed = cluster.run(f"ansible-playbook check_cluster.yml -e check_cluster_json={report}", status=2)
-    view = json.loads(report.read_text(encoding="utf-8"))["view"]
-    assert view["vip_seen"]["asked_by"] == "app-server1" and view["vip_seen"]["manager"] == "watchdog"
-    assert [(one["host"], one["mac"]) for one in view["vip_seen"]["holders"]] == [("app-server2", holder.mac())]
+    seen, printed = report_with(cluster, tmp_path, "app-server2")
+    assert seen["asked_by"] == "app-server1" and seen["manager"] == "watchdog"
+    assert [(one["host"], one["mac"]) for one in seen["holders"]] == [("app-server2", holder.mac())]
     assert f"app-server2 ({holder.mac()})" in printed and "nobody has the virtual IP" not in printed
+
+
+def test_the_playbook_says_that_it_could_ask_nobody(cluster, tmp_path):
+    seen, printed = report_with(cluster, tmp_path, "app-server1", "app-server2")
+    assert seen["asked_by"] is None and seen["holders"] == []
+    assert "Ansible could not reach app-server1, app-server2" in printed
