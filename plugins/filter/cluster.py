@@ -55,6 +55,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching im
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import vip_manager as manager_of
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_seen import holders_of, with_vip
 
 
 def cluster_view(postgres_answers, pgpool_answers, databases, pgpools, vip=None, primary=""):
@@ -88,12 +89,28 @@ def synchronous_names(slots, value):
     return standby_names(value, slots)
 
 
-def vip_manager(wanted, profile, pgpools):
+def vip_manager(wanted, pgpools):
     """Who moves the virtual address of these pgpools: watchdog, keepalived or systemd."""
     try:
-        return manager_of(str(wanted), str(profile), pgpools)
+        return manager_of(str(wanted), pgpools)
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
+
+
+def vip_seen(view, answer, hostvars, asker, manager):
+    """The view with who has the virtual IP: what vip_info on one pgpool host answered, beside what all said."""
+    names = [proxy["host"] for proxy in view["pgpools"]]
+    settings = {
+        "manager": manager,
+        "prefix": next((hostvars[name].get("pgops_vip_prefix") for name in names), None),
+        "interfaces": {name: hostvars[name].get("pgops_vip_interface") for name in names},
+    }
+    return with_vip(view, answer, asker=asker, settings=settings)
+
+
+def vip_holders(view):
+    """Names of the hosts that have the virtual IP; None for a stranger."""
+    return [one.host for one in holders_of(view)]
 
 
 def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
@@ -139,4 +156,6 @@ class FilterModule:
             "synchronous_names": synchronous_names,
             "topology_problems": topology_problems,
             "vip_manager": vip_manager,
+            "vip_holders": vip_holders,
+            "vip_seen": vip_seen,
         }

@@ -187,6 +187,9 @@ pgpool:
         interface:
           description: The interface that has it.
           type: str
+        mac:
+          description: The hardware address of that interface.
+          type: str
         error:
           description: Why it could not be found out.
           type: str

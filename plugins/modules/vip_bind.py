@@ -12,8 +12,8 @@ short_description: Bind a virtual address to an interface, or release it
 version_added: 0.1.0
 description:
   - Adds an IPv4 or IPv6 address to a network interface of the host, or removes it.
-  - Before binding it asks the network whether somebody else has the address, and refuses if so.
-    The refusal names the hardware address of the other holder.
+  - It asks the network whether somebody else has the address, and refuses if so, also when this host has it
+    already. The refusal names the hardware address of each other holder.
   - After binding it tells the network where the address is now (gratuitous ARP, or an
     unsolicited neighbour advertisement).
   - The change lives in the kernel only and is gone after a reboot, as it should be for an address that moves.
@@ -29,9 +29,7 @@ attributes:
   idempotent:
     support: full
 requirements:
-  - C(ip) of iproute2 with JSON output (4.18 or newer).
-  - C(arping) of iputils (Debian's package C(iputils-arping)) for IPv4, unless O(check_duplicate) and
-    O(announce) are both off.
+  - Linux, and C(ip) of iproute2 with JSON output (4.18 or newer). No further program is called.
 author:
   - pgops contributors (@pgops)
 options:
@@ -49,6 +47,7 @@ options:
     description:
       - Name of the interface.
       - Left out, it is the interface that has the address, or else the only one with an address in the same network.
+      - With O(state=absent) and no name, every interface that has the address loses it.
     type: str
   label:
     description:
@@ -65,7 +64,8 @@ options:
     default: present
   check_duplicate:
     description:
-      - Ask the network for another holder before binding, and refuse if there is one.
+      - Ask the network for other holders, and refuse if there are any. This takes one and a half seconds.
+      - An interface without carrier, through which nobody can be asked, does not get the address.
       - For IPv6 the kernel's own duplicate address detection has to pass too.
     type: bool
     default: true
@@ -74,9 +74,16 @@ options:
       - Tell the network about the address after binding it.
     type: bool
     default: true
+  announce_again:
+    description:
+      - Tell the network also when the address is here already, as after another host had it too and lost it.
+      - That alone is no change of this host. RV(announced) tells that it was done.
+    type: bool
+    default: false
   force:
     description:
-      - Bind the address even if somebody else answers for it. The holders are still returned, with a warning.
+      - Bind the address even if somebody else answers for it; announce it, if it is here already.
+        The holders are still returned, with a warning.
     type: bool
     default: false
 """
@@ -98,6 +105,12 @@ EXAMPLES = r"""
   pgops.pgpool.vip_bind:
     address: 10.1.7.100
     state: absent
+
+- name: Tell the network once more where the address is, after another host had it too
+  pgops.pgpool.vip_bind:
+    address: 10.1.7.100
+    prefix: 24
+    announce_again: true
 """
 
 RETURN = r"""
@@ -173,7 +186,7 @@ error:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.pgpool.plugins.module_utils._ansible import run_use_case
 from ansible_collections.pgops.pgpool.plugins.module_utils._local import LocalRunner, SystemClock
-from ansible_collections.pgops.pgpool.plugins.module_utils._net import ndp, vip_apply
+from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, ndp, vip_apply
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import parse_address
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import IpRoute
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip import Desired
@@ -187,17 +200,18 @@ def desired_state(params):
         present=params["state"] == "present",
         check_duplicate=params["check_duplicate"],
         announce=params["announce"],
+        announce_again=params["announce_again"],
         force=params["force"],
     )
 
 
 def result_of(outcome, desired, *, executed):
     return {
-        "changed": outcome.plan.changes,
+        "changed": outcome.changed,
         "vip": {
             "address": desired.address.address,
             "prefix": desired.address.prefix,
-            "interface": outcome.interface.name if outcome.interface else None,
+            "interface": outcome.interface,
             "bindings": list(outcome.after),
             "present": bool(outcome.after),
         },
@@ -219,14 +233,9 @@ def _lines(bindings):
 
 def use_case(module):
     desired = desired_state(module.params)
-    runner = LocalRunner()
-    ip = IpRoute(runner)
+    ip = IpRoute(LocalRunner())
     ports = vip_apply.Ports(
-        runner=runner,
-        clock=SystemClock(),
-        ip=ip,
-        promotes_secondaries=vip_apply.promotes_secondaries,
-        ndp=ndp,
+        clock=SystemClock(), ip=ip, promotes_secondaries=vip_apply.promotes_secondaries, arp=arp, ndp=ndp
     )
     outcome = vip_apply.converge(ports, desired, check_mode=module.check_mode)
     if outcome.observed.holders:
@@ -246,6 +255,7 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "check_duplicate": {"type": "bool", "default": True},
             "announce": {"type": "bool", "default": True},
+            "announce_again": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
         required_if=[("state", "present", ["prefix"])],

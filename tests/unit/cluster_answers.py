@@ -49,7 +49,7 @@ def empty():
     return {"postgres": {"role": "absent", "running": False, "data_directory_exists": False, "error": None}}
 
 
-def pgpool(primary_id=0, statuses=("up", "up"), vip=False):
+def pgpool(primary_id=0, statuses=("up", "up"), vip=False, leader="10.1.7.104"):
     nodes = [
         {"id": i, "status_name": status, "role": "primary" if i == primary_id else "standby", "pg_role": None}
         for i, status in enumerate(statuses)
@@ -57,7 +57,7 @@ def pgpool(primary_id=0, statuses=("up", "up"), vip=False):
     return {
         "pgpool": {
             "reachable": True, "error": None, "nodes": nodes, "vip": {"address": "10.1.7.100", "held": vip},
-            "watchdog": {"quorum": "QUORUM EXIST", "leader": "app-server1", "nodes": []},
+            "watchdog": {"quorum": "QUORUM EXIST", "leader": leader, "nodes": []},
         }
     }  # fmt: skip
 

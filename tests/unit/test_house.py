@@ -20,7 +20,7 @@ HERE = "tests/unit/test_house.py"
 UPSTREAM_WORDS = (
     r"master_slave_(sub_)?mode|follow_master_command|Master(Node|Host)Name|\bMASTER\b|\"Master\"|(?i:postmaster)|"
     r"ALWAYS_MASTER|relcache_query_target +enum:master,\S+ +reload +4\.1-4\.1 +master|"
-    r"ip link set dev \$PORT (nomaster|up master)|vrrp_garp_master_refresh"
+    r"ip link set dev \$PORT (nomaster|up master)|\"link\", \"set\", [^,]+, \"master\"|vrrp_garp_master_refresh"
 )
 LARGEST = (("playbooks/*.yml", 90), ("roles/**/tasks/*.yml", 120), ("plugins/**/*.py", 400))
 

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+from .finding import finding
 from .units import human_bytes
 from .view import LACKING, UP, attached_on, nobody_promoted, node_of
+from .vip_findings import vip_findings
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
 
@@ -21,7 +23,7 @@ def findings(view, max_lag_bytes=MAX_LAG_BYTES):
         found.append(_no_primary(view))
     for node in view["nodes"]:
         found += _node_findings(view, node, max_lag_bytes)
-    found += _pgpool_findings(view) + _vip_findings(view)
+    found += _pgpool_findings(view) + vip_findings(view)
     return sorted(found, key=lambda f: (f["severity"] != "critical", f["host"] or "", f["code"]))
 
 
@@ -30,10 +32,6 @@ def verdict(found):
     if any(f["severity"] == "critical" for f in found):
         return "broken"
     return "degraded" if found else "healthy"
-
-
-def _finding(severity, code, host, message, command):
-    return {"severity": severity, "code": code, "host": host, "message": message, "command": command}
 
 
 def recover_command(host):
@@ -51,7 +49,7 @@ def _no_primary(view):
     event = nobody_promoted(view)
     failed = next((n["host"] for n in view["nodes"] if event and n["backend_id"] == event["failed_id"]), None)
     if failed is None:
-        return _finding(
+        return finding(
             "critical",
             "no_primary",
             None,
@@ -65,7 +63,7 @@ def _no_primary(view):
             f"the best standby lacks {human_bytes(event['lag'])} of the WAL of {failed}, more than "
             "pgops_failover_max_lag allows"
         )
-    return _finding(
+    return finding(
         "critical",
         "nobody_promoted",
         None,
@@ -79,12 +77,12 @@ def _node_findings(view, node, max_lag_bytes):
     host = node["host"]
     if not node["answered"]:
         message = f"could not be asked: {node['error']}"
-        return [_finding("warning", "node_silent", host, message, f"look at {host} itself")]
+        return [finding("warning", "node_silent", host, message, f"look at {host} itself")]
     if host == view["primary"]:
         return _primary_findings(view, node)
     if node["role"] == "primary":
         return [
-            _finding(
+            finding(
                 "critical",
                 "false_primary",
                 host,
@@ -97,7 +95,7 @@ def _node_findings(view, node, max_lag_bytes):
             return [_fenced_finding(view, node)]
         why = f": {node['error']}" if node["error"] else ""
         message = f"PostgreSQL is {node['role']}{why}{_still_used(view, host)}"
-        return [_finding("warning", "node_down", host, message, recover_command(host))]
+        return [finding("warning", "node_down", host, message, recover_command(host))]
     return _standby_findings(view, node, max_lag_bytes)
 
 
@@ -105,7 +103,7 @@ def _fenced_finding(view, node):
     """The guard of that host ended its server, and knows what is to be done."""
     host, fence = node["host"], node["fenced"]
     message = f"PostgreSQL was ended by the guard ({fence['time']}): {fence['reason']}{_still_used(view, host)}"
-    return _finding("warning", "fenced", host, message, fence["next_step"] or recover_command(host))
+    return finding("warning", "fenced", host, message, fence["next_step"] or recover_command(host))
 
 
 def _primary_findings(view, node):
@@ -114,7 +112,7 @@ def _primary_findings(view, node):
     for proxy, seen in sorted(node["seen_by"].items()):
         if seen is None or seen["status"] not in UP:
             found.append(
-                _finding(
+                finding(
                     "critical",
                     "primary_detached",
                     node["host"],
@@ -125,7 +123,7 @@ def _primary_findings(view, node):
     for slot in node["slots"] or ():
         if not slot["active"] and slot["name"] in by_slot:
             found.append(
-                _finding(
+                finding(
                     "warning",
                     "slot_inactive",
                     by_slot[slot["name"]],
@@ -147,11 +145,11 @@ def _synchronous_findings(view, node):
     if asked.get("state"):
         how = "takes commits without a standby" if asked["state"] == "suspended" else "makes commits wait again"
         message = f"{how} (the guard has {asked['state']} pgops_synchronous): if it is lost now, commits may be"
-        return [_finding("warning", "synchronous_suspended", node["host"], message, recover_command(standby))]
+        return [finding("warning", "synchronous_suspended", node["host"], message, recover_command(standby))]
     if asked.get("names") and not acknowledging:
         waiting = f"{asked['waiting']} sessions wait" if asked.get("waiting") else "every commit will wait"
         message = f"{waiting} for a standby (synchronous_standby_names = {asked['names']}), and none is there"
-        return [_finding("critical", "synchronous_blocked", node["host"], message, recover_command(standby))]
+        return [finding("critical", "synchronous_blocked", node["host"], message, recover_command(standby))]
     return []
 
 
@@ -168,7 +166,7 @@ def _standby_findings(view, node, max_lag_bytes):
     found = []
     if receiver.get("status") != "streaming":
         found.append(
-            _finding(
+            finding(
                 "warning",
                 "not_streaming",
                 host,
@@ -178,7 +176,7 @@ def _standby_findings(view, node, max_lag_bytes):
         )
     elif primary and primary["timeline"] and receiver.get("timeline") != primary["timeline"]:
         found.append(
-            _finding(
+            finding(
                 "warning",
                 "wrong_timeline",
                 host,
@@ -189,7 +187,7 @@ def _standby_findings(view, node, max_lag_bytes):
         )
     elif (node["lag_bytes"] or 0) > max_lag_bytes:
         found.append(
-            _finding(
+            finding(
                 "warning",
                 "lag",
                 host,
@@ -202,7 +200,7 @@ def _standby_findings(view, node, max_lag_bytes):
         if proxy not in using:
             others = f", up on {' and '.join(using)}" if using else ""
             found.append(
-                _finding(
+                finding(
                     "warning",
                     "detached",
                     host,
@@ -224,7 +222,7 @@ def _pgpool_findings(view):
     for proxy in view["pgpools"]:
         if not proxy["reachable"]:
             found.append(
-                _finding(
+                finding(
                     "warning",
                     "pgpool_silent",
                     proxy["host"],
@@ -234,7 +232,7 @@ def _pgpool_findings(view):
             )
         elif view["primary"] and proxy["primary"] != view["primary"]:
             found.append(
-                _finding(
+                finding(
                     "critical",
                     "pgpool_wrong_primary",
                     proxy["host"],
@@ -256,20 +254,6 @@ def _to_catch_up(view):
         elif node["answered"]:
             wanted.append(f"{node['host']} down")
     return f"; when it is back it has to show {', '.join(wanted)}" if wanted and view["primary"] else ""
-
-
-def _vip_findings(view):
-    holders = view["vip_holders"]
-    if not view["vip"] or len(holders) == 1:
-        return []
-    silent = [p["host"] for p in view["pgpools"] if not p["host_answered"]]
-    if holders:
-        message = f"the virtual IP {view['vip']} is on {' and '.join(holders)}"
-    elif silent:
-        message = f"no pgpool that answered holds the virtual IP {view['vip']}; not asked: {', '.join(silent)}"
-    else:
-        message = f"nobody holds the virtual IP {view['vip']}"
-    return [_finding("critical", "vip", None, message, "systemctl status pgpool2 on the pgpools")]
 
 
 __all__ = ("MAX_LAG_BYTES", "depose_command", "findings", "recover_command", "verdict")

@@ -21,7 +21,6 @@ REQUIRED_SECRETS = (
     "pgops_pcp_password",
     "pgops_watchdog_authkey",
 )
-_MANAGER_DEFAULTS = (("vip_manager", "auto"), ("timing_profile", "fast"))
 
 
 def slot_name(backend_id):
@@ -90,8 +89,7 @@ def topology_problems(databases, pgpools, variables):
     problems += _id_problems(pgpools, "pgpool_id", "pgops_pgpool_id")
     problems += _address_problems(databases + pgpools)
     problems += _vip_problems(variables)
-    wanted, profile = (str(variables.get(f"pgops_{name}") or word) for name, word in _MANAGER_DEFAULTS)
-    problems += manager_problems(wanted, profile, pgpools)
+    problems += manager_problems(str(variables.get("pgops_vip_manager") or "watchdog"), pgpools)
     problems += [
         f"{name} is not set: there are no default passwords (ansible-vault keeps it out of sight)"
         for name in REQUIRED_SECRETS

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from .units import human_bytes
+from .vip_seen import holders_of, leaders
 
 
 def render(view, found, verdict):
@@ -20,8 +21,7 @@ def render(view, found, verdict):
     rows = [["pgpool", "id", "answers", "takes for primary", "quorum", "leader", "VIP"]]
     rows += [_proxy_row(view, proxy) for proxy in view["pgpools"]]
     lines += _table(rows) + [""]
-    if view["primary"]:
-        lines.append(f"primary: {view['primary']}, because {view['primary_because']}")
+    lines += _table(_who_is_what(view)) + [""]
     lines.append(f"verdict: {verdict}")
     for item in found:
         lines.append(f"  [{item['severity']}] {item['host'] + ': ' if item['host'] else ''}{item['message']}")
@@ -52,13 +52,31 @@ def _seen(seen):
 
 
 def _proxy_row(view, proxy):
+    vip = "holds it" if proxy["host"] in [one.host for one in holders_of(view)] else "-"
     if not proxy["reachable"]:
-        return [proxy["host"], proxy["pgpool_id"], "no", "-", "-", "-", "holds it" if proxy["vip_held"] else "-"]
-    vip = "holds it" if proxy["vip_held"] else "-"
+        return [proxy["host"], proxy["pgpool_id"], "no", "-", "-", "-", vip]
     return [
         proxy["host"], proxy["pgpool_id"], "yes", proxy["primary"] or "nobody", proxy["quorum"] or "-",
         proxy["leader"] or "-", vip,
     ]  # fmt: skip
+
+
+def _who_is_what(view):
+    """Three things that people take for one: they may be on three hosts."""
+    rows = [["who is what", "host", "why"]]
+    if view["vip"]:
+        manager = (view.get("vip_seen") or {}).get("manager")
+        why = f"{manager} moves {view['vip']}" if manager else f"it has {view['vip']}"
+        rows.append(["virtual IP", " and ".join(map(str, holders_of(view))) or "nobody", why])
+    leading = leaders(view)
+    if len(set(leading.values())) == 1:
+        say = "says" if len(leading) == 1 else "say"
+        rows.append(["watchdog leader", next(iter(leading.values())), f"as {' and '.join(leading)} {say}"])
+    elif leading:
+        said = ", ".join(f"{one} says {leader}" for one, leader in leading.items())
+        rows.append(["watchdog leader", "disputed", said])
+    rows.append(["primary", view["primary"] or "nobody", view["primary_because"] or view["dispute"]])
+    return rows
 
 
 def _table(rows):

@@ -73,7 +73,7 @@ def _proxy(member, answer, nodes):
     facts = facts if host_answered else {}
     reachable = bool(facts.get("reachable"))
     error = facts.get("error") or {}
-    watchdog = facts.get("watchdog") or {}
+    watchdog, vip = facts.get("watchdog") or {}, facts.get("vip") or {}
     backends = {
         entry["id"]: {"status": entry["status_name"], "role": entry["role"], "pg_role": entry.get("pg_role")}
         for entry in facts.get("nodes") or ()
@@ -89,7 +89,10 @@ def _proxy(member, answer, nodes):
         "error": None if reachable else (error.get("message") if host_answered else _why_silent(answer)),
         "backends": backends,
         "primary": next((n["host"] for n in nodes if named and n["backend_id"] == named[0]), None),
-        "vip_held": bool((facts.get("vip") or {}).get("held")),
+        "silent": host_answered and error.get("code") == "unreachable",
+        "vip_held": bool(vip.get("held")),
+        "vip_interface": vip.get("interface"),
+        "vip_mac": vip.get("mac"),
         "paused": bool(facts.get("paused")),
         "last_failover": facts.get("last_failover"),
         "quorum": watchdog.get("quorum"),

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 WATCHDOG, KEEPALIVED, SYSTEMD = "watchdog", "keepalived", "systemd"
-CHOICES = ("auto", WATCHDOG, KEEPALIVED)
+CHOICES = (WATCHDOG, KEEPALIVED)
 
 
 def holders(pgpools):
@@ -17,30 +17,25 @@ def holders(pgpools):
     return [member for member in pgpools if not member["witness"]]
 
 
-def vip_manager(wanted, profile, pgpools):
-    """Return V(watchdog), V(keepalived), or V(systemd) for a pgpool with nobody to hand the address to.
+def vip_manager(wanted, pgpools):
+    """Return ``watchdog``, ``keepalived``, or ``systemd`` for a pgpool with nobody to hand the address to.
 
-    ``wanted`` is pgops_vip_manager; ``auto`` takes keepalived with the timing profile ``fast``, for it moves the address
-    in less than a second where the watchdog needs 8 to 14.
+    ``wanted`` is pgops_vip_manager; another word is a ValueError.
     """
     if wanted not in CHOICES:
-        raise ValueError(f"pgops_vip_manager is auto, watchdog or keepalived, found '{wanted}'")
-    if len(holders(pgpools)) < 2:
-        return SYSTEMD
-    if wanted != "auto":
-        return wanted
-    return KEEPALIVED if profile == "fast" else WATCHDOG
+        raise ValueError(f"pgops_vip_manager is watchdog or keepalived, found '{wanted}'")
+    return SYSTEMD if len(holders(pgpools)) < 2 else wanted
 
 
-def manager_problems(wanted, profile, pgpools):
+def manager_problems(wanted, pgpools):
     """What is wrong with the choice, as sentences."""
     if wanted not in CHOICES:
-        return [f"pgops_vip_manager is auto, watchdog or keepalived, found '{wanted}'"]
+        return [f"pgops_vip_manager is watchdog or keepalived, found '{wanted}'"]
     witnesses = [member["name"] for member in pgpools if member["witness"]]
     problems = []
     if pgpools and not holders(pgpools):
         problems.append("every pgpool is a witness (pgops_pgpool_witness): nobody may hold the virtual address")
-    elif witnesses and vip_manager(wanted, profile, pgpools) == WATCHDOG:
+    elif witnesses and vip_manager(wanted, pgpools) == WATCHDOG:
         problems.append(
             f"{', '.join(witnesses)} is a witness (pgops_pgpool_witness), and the watchdog would give it the virtual "
             "address when it elects it: a witness needs pgops_vip_manager: keepalived"

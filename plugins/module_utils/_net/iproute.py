@@ -15,6 +15,7 @@ from .._errors import CommandFailed, ParseError
 from .address import network_of
 
 FAMILIES = {"inet": 4, "inet6": 6}
+MAC_LENGTH = len("02:42:0a:01:07:68")
 
 
 class BoundAddress(t.NamedTuple):
@@ -51,13 +52,17 @@ class Interface(t.NamedTuple):
         return "UP" in self.flags
 
     @property
+    def has_carrier(self):
+        return "NO-CARRIER" not in self.flags
+
+    @property
     def is_loopback(self):
         return "LOOPBACK" in self.flags
 
     @property
     def asks_neighbours(self):
-        """Whether addresses are resolved here at all (not on loopback, dummy and most tunnels)."""
-        return not self.is_loopback and "NOARP" not in self.flags
+        """Whether addresses are resolved here at all (not on loopback, dummy and most tunnels), to Ethernet's MACs."""
+        return not self.is_loopback and "NOARP" not in self.flags and len(self.mac or "") == MAC_LENGTH
 
     def bindings_of(self, address):
         return tuple(bound for bound in self.addresses if bound.address == address)

@@ -21,24 +21,35 @@ SOURCE_HARDWARE, TARGET_HARDWARE = 1, 2
 OVERRIDE = 0x20000000
 ALL_NODES = "ff02::1"
 QUESTIONS, SECONDS_PER_QUESTION = 2, 0.75
+STATEMENTS, SECONDS_BETWEEN = 2, 0.3
 
 
 def holders_of(address, *, interface, source):
-    """Return the MAC of the one who answers first for ``address``, asked from the link-local address ``source``."""
-    question = solicitation(address, interface.mac)
-    with _wire(f"ask on {interface.name} who has {address}", interface.name, source) as (wire, index):
+    """Return the MACs of the others that answer for ``address``, asked from the link-local address ``source``."""
+    return macs_of((address,), interface=interface, source=source)[address]
+
+
+def macs_of(addresses, *, interface, source):
+    """Ask for all ``addresses`` at once; return address -> the MACs of all others that answered for it, in order."""
+    found = {address: {} for address in addresses}
+    with _wire(f"ask on {interface.name} who has {', '.join(addresses)}", interface.name, source) as (wire, index):
         for _number in range(QUESTIONS):
-            wire.sendto(question, (solicited_node(address), 0, 0, index))
-            mac = _answer(wire, address)
-            if mac:
-                return (mac,)
-    return ()
+            for address in addresses:
+                wire.sendto(solicitation(address, interface.mac), (solicited_node(address), 0, 0, index))
+            for message in _answers(wire):
+                for address in addresses:
+                    mac = parse_advertisement(message, address)
+                    if mac and mac != interface.mac:
+                        found[address][mac] = True
+    return {address: tuple(macs) for address, macs in found.items()}
 
 
 def announce(address, *, interface):
-    """Tell the neighbours our MAC for ``address`` by an unsolicited advertisement."""
+    """Tell the neighbours our MAC for ``address`` by unsolicited advertisements."""
     with _wire(f"announce {address} on {interface.name}", interface.name, address) as (wire, index):
-        wire.sendto(advertisement(address, interface.mac), (ALL_NODES, 0, 0, index))
+        for number in range(STATEMENTS):
+            time.sleep(SECONDS_BETWEEN if number else 0)
+            wire.sendto(advertisement(address, interface.mac), (ALL_NODES, 0, 0, index))
 
 
 def solicited_node(address):
@@ -75,16 +86,13 @@ def _message(kind, flags, address, option, mac):
     return head + ipaddress.IPv6Address(address).packed + bytes((option, 1)) + bytes.fromhex(mac.replace(":", ""))
 
 
-def _answer(wire, address):
+def _answers(wire):
+    """The messages that come until the time of one question is over."""
     deadline = time.monotonic() + SECONDS_PER_QUESTION
-    while True:
+    while time.monotonic() < deadline:
         wire.settimeout(max(0.01, deadline - time.monotonic()))
-        try:
-            mac = parse_advertisement(wire.recv(1500), address)
-        except socket.timeout:
-            return None
-        if mac or time.monotonic() >= deadline:
-            return mac
+        with contextlib.suppress(socket.timeout):
+            yield wire.recv(1500)
 
 
 @contextlib.contextmanager
@@ -111,6 +119,7 @@ __all__ = (
     "advertisement",
     "announce",
     "holders_of",
+    "macs_of",
     "parse_advertisement",
     "solicitation",
     "solicited_node",

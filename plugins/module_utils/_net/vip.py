@@ -10,23 +10,11 @@ from __future__ import annotations
 import socket
 import typing as t
 
-from .._errors import PgopsError
 from .._plan import Plan, Refusal, Step
 from .address import VirtualAddress
+from .vip_interfaces import attempt, choose_interfaces
 
 ADD, REMOVE, ANNOUNCE = "add", "remove", "announce"
-
-
-class NoInterface(PgopsError):
-    """There is no such interface, or none whose network holds the address."""
-
-    code = "no_such_interface"
-
-
-class AmbiguousInterface(PgopsError):
-    """Several interfaces could carry the address."""
-
-    code = "ambiguous_interface"
 
 
 class Desired(t.NamedTuple):
@@ -38,113 +26,146 @@ class Desired(t.NamedTuple):
     present: bool = True
     check_duplicate: bool = True
     announce: bool = True
+    announce_again: bool = False
     force: bool = False
 
 
 class Observed(t.NamedTuple):
-    """What was seen. ``holders`` are the MACs of others; ``unchecked`` says why nobody was asked (None: they were)."""
+    """What was seen. ``holders`` are the MACs of others; ``unchecked`` says why nobody was asked (None: they were).
+
+    ``not_promoting`` names the interfaces where the other addresses of a network go with its first one.
+    """
 
     interfaces: tuple
     holders: tuple = ()
     unchecked: str | None = None
-    promotes_secondaries: bool = True
+    not_promoting: tuple = ()
 
 
 class Operation(t.NamedTuple):
-    """One change of an interface, and why."""
+    """One change of an interface, or of what its neighbours know, and why."""
 
     kind: str
     address: VirtualAddress
+    interface: str
     reason: str
 
-    def to_step(self, interface):
+    def to_step(self):
         words = {ADD: f"add {self.address} to", REMOVE: f"remove {self.address} from", ANNOUNCE: "announce it on"}
-        return Step(f"{words[self.kind]} {interface.name}", self.reason)
+        return Step(f"{words[self.kind]} {self.interface}", self.reason)
 
 
-def choose_interface(interfaces, desired):
-    """Return the interface meant: the named one, the one that has the address, or the one whose network holds it.
-
-    None: the address is to be absent and is nowhere.
-    """
-    if desired.interface is not None:
-        found = [interface for interface in interfaces if desired.interface in interface.names]
-        return found[0] if found else _no_such_interface(interfaces, desired)
-    holding = [interface for interface in interfaces if interface.bindings_of(desired.address.address)]
-    if holding or not desired.present:
-        return _only(holding, desired, "has it") if holding else None
-    near = [interface for interface in interfaces if _shares_network(interface, desired.address)]
-    return _only(near, desired, "is in its network") if near else _no_network(interfaces, desired)
+def changes(interfaces, desired):
+    """Return what must change on this host, in order; empty when all is as wanted."""
+    return tuple(one for meant in choose_interfaces(interfaces, desired) for one in _changes_of(meant, desired))
 
 
-def operations(interface, desired):
-    """Return what must change on ``interface``, in order; empty when all is as wanted."""
-    if interface is None:
-        return ()
+def _changes_of(interface, desired):
     bound = interface.bindings_of(desired.address.address)
     if not desired.present:
         wanted = [one for one in bound if desired.address.prefix in (None, one.prefix)]
-        return tuple(_removal(one, "it is to be absent") for one in wanted)
+        return [_removal(one, interface, "it is to be absent") for one in wanted]
     right = [one for one in bound if _is_right(one, desired)]
-    wrong = [one for one in bound if one not in right]
-    todo = [_removal(one, _complaint(one, desired)) for one in wrong]
+    todo = [_removal(one, interface, _complaint(one, desired)) for one in bound if one not in right]
     if not right:
-        todo.append(Operation(ADD, desired.address, f"{interface.name} does not have it as wanted"))
-        if desired.announce and interface.asks_neighbours:
-            todo.append(Operation(ANNOUNCE, desired.address, "neighbours may remember another holder"))
-    return tuple(todo)
+        reason = f"{interface.name} does not have it as wanted"
+        todo.append(Operation(ADD, desired.address, interface.name, reason))
+    return todo
+
+
+def operations(observed, desired):
+    """Return what is to be done: the changes of this host, and what the network has to be told."""
+    todo = changes(observed.interfaces, desired)
+    reason = _reason_to_announce(observed, desired, adds=any(one.kind == ADD for one in todo))
+    if reason is None:
+        return todo
+    (interface,) = choose_interfaces(observed.interfaces, desired)
+    if not interface.asks_neighbours:
+        return todo
+    return (*todo, Operation(ANNOUNCE, desired.address, interface.name, reason))
+
+
+def _reason_to_announce(observed, desired, *, adds):
+    if not desired.present or not desired.announce:
+        return None
+    if adds:
+        return "neighbours may remember another holder"
+    if observed.holders:
+        return "another holder answers for it too"
+    return "it was asked for" if desired.announce_again else None
 
 
 def plan(observed, desired):
     """Decide: steps, nothing, or a refusal with its evidence."""
-    interface = choose_interface(observed.interfaces, desired)
-    todo = operations(interface, desired)
-    if not todo:
-        return Plan(f"{desired.address} is {'present' if desired.present else 'absent'} already")
-    refusal = _refusal(observed, desired, interface, todo)
+    todo = operations(observed, desired)
+    refusal = _refusal(observed, desired, todo)
     if refusal is not None:
         return Plan("nothing will be changed", refusal=refusal)
-    verb = "bind" if desired.present else "release"
-    return Plan(f"{verb} {desired.address} on {interface.name}", tuple(one.to_step(interface) for one in todo))
+    if not todo:
+        return Plan(f"{desired.address} is {'present' if desired.present else 'absent'} already")
+    verb = "bind" if any(one.kind == ADD for one in todo) else "announce" if desired.present else "release"
+    names = ", ".join(dict.fromkeys(one.interface for one in todo))
+    return Plan(f"{verb} {desired.address} on {names}", tuple(one.to_step() for one in todo))
 
 
-def _refusal(observed, desired, interface, todo):
-    adds = any(one.kind == ADD for one in todo)
-    if adds:
-        elsewhere = [
-            other.name
-            for other in observed.interfaces
-            if other is not interface and other.bindings_of(desired.address.address)
-        ]
-        if elsewhere:
-            return _refuse(
-                desired,
-                f"{elsewhere[0]} of this host has the address already",
-                f"release it there first (state: absent, interface: {elsewhere[0]}) or leave 'interface' out",
-            )
-        if not interface.is_up:
-            return _refuse(desired, f"{interface.name} is down", f"bring it up: ip link set {interface.name} up")
-        if observed.holders and not desired.force:
-            return _duplicate(observed, desired, interface)
-    losses = [lost for one in todo if one.kind == REMOVE for lost in _taken_along(interface, one.address)]
-    if losses and not observed.promotes_secondaries:
+def _refusal(observed, desired, todo):
+    refusal = _refusal_to_add(observed, desired) if any(one.kind == ADD for one in todo) else None
+    if refusal is None and observed.holders and not desired.force:
+        refusal = _duplicate(observed, desired, here=not any(one.kind == ADD for one in todo))
+    return refusal or _refusal_to_remove(observed, desired, todo)
+
+
+def _refusal_to_add(observed, desired):
+    (interface,) = choose_interfaces(observed.interfaces, desired)
+    elsewhere = [
+        other.name
+        for other in observed.interfaces
+        if other is not interface and other.bindings_of(desired.address.address)
+    ]
+    if elsewhere:
         return _refuse(
             desired,
-            f"the kernel would remove {', '.join(losses)} of {interface.name} with it (promote_secondaries is off)",
-            f"sysctl -w net.ipv4.conf.{interface.name}.promote_secondaries=1, then run this again",
+            f"{elsewhere[0]} of this host has the address already",
+            f"release it there first (state: absent, interface: {elsewhere[0]}) or leave 'interface' out",
+        )
+    if not interface.is_up:
+        return _refuse(desired, f"{interface.name} is down", f"bring it up: ip link set {interface.name} up")
+    if desired.check_duplicate and not interface.has_carrier and interface.asks_neighbours and not desired.force:
+        return _refuse(
+            desired,
+            f"{interface.name} has no carrier, so that nobody can be asked for another holder",
+            f"see to its cable or its peer (ip link show {interface.name}), or set force: true",
         )
     return None
 
 
-def _duplicate(observed, desired, interface):
+def _duplicate(observed, desired, *, here):
+    (interface,) = choose_interfaces(observed.interfaces, desired)
     own = {other.mac: other.name for other in observed.interfaces if other.mac}
     names = [f"{mac} ({own[mac]} of this host)" if mac in own else mac for mac in observed.holders]
     return _refuse(
         desired,
-        f"another holder answers for {desired.address.address} on {interface.name}: {', '.join(names)}",
+        f"another holder answers for {desired.address.address} on {interface.name}: {', '.join(names)}"
+        + (f"; {interface.name} of this host has it too" if here else ""),
         "release the address on the machine with that hardware address, or set force: true if it must lose it",
         evidence={"holders": list(observed.holders)},
     )
+
+
+def _refusal_to_remove(observed, desired, todo):
+    for one in todo:
+        if one.kind == REMOVE and one.interface in observed.not_promoting:
+            interface = next(other for other in observed.interfaces if other.name == one.interface)
+            losses = _taken_along(interface, one.address)
+            if losses:
+                setting = f"net.ipv4.conf.{interface.name.replace('.', '/')}.promote_secondaries"
+                return _refuse(
+                    desired,
+                    f"the kernel would remove {', '.join(losses)} of {interface.name} with it "
+                    "(promote_secondaries is off)",
+                    f"sysctl -w {setting}=1, then run this again",
+                )
+    return None
 
 
 def _taken_along(interface, removed):
@@ -153,19 +174,6 @@ def _taken_along(interface, removed):
     if not any(one.address == removed.address and not one.secondary for one in of_network):
         return []
     return [str(one) for one in of_network if one.secondary and one.address != removed.address]
-
-
-def _shares_network(interface, address):
-    if interface.is_loopback:
-        return False
-    return any(
-        one.family == address.family and address.address != one.address and _holds(one, address)
-        for one in interface.addresses
-    )
-
-
-def _holds(bound, address):
-    return VirtualAddress(address.address, bound.prefix).network == bound.network and bound.scope == "global"
 
 
 def _is_right(bound, desired):
@@ -180,60 +188,22 @@ def _complaint(bound, desired):
     return f"its label is {bound.label} instead of {desired.label}"
 
 
-def _removal(bound, reason):
-    return Operation(REMOVE, VirtualAddress(bound.address, bound.prefix), reason)
-
-
-def _attempt(desired):
-    return f"bind {desired.address}" if desired.present else f"release {desired.address}"
+def _removal(bound, interface, reason):
+    return Operation(REMOVE, VirtualAddress(bound.address, bound.prefix), interface.name, reason)
 
 
 def _refuse(desired, seen, next_step, evidence=None):
-    return Refusal(_attempt(desired), socket.gethostname(), seen, next_step, evidence or {})
-
-
-def _only(found, desired, why):
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(interface.name for interface in found)
-    raise AmbiguousInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"more than one interface {why}: {names}",
-        next_step="name the right one in 'interface'",
-        evidence={"interfaces": [interface.name for interface in found]},
-    )
-
-
-def _no_such_interface(interfaces, desired):
-    raise NoInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"there is no interface {desired.interface}; there are {', '.join(one.name for one in interfaces)}",
-        next_step="correct 'interface', or leave it out to have it found by its network",
-    )
-
-
-def _no_network(interfaces, desired):
-    have = [f"{one.name} {bound}" for one in interfaces for bound in one.addresses if not one.is_loopback]
-    raise NoInterface(
-        _attempt(desired),
-        server=socket.gethostname(),
-        seen=f"no interface has an address in its network; there are {', '.join(have) or 'none'}",
-        next_step="name the interface in 'interface', or correct 'address'",
-    )
+    return Refusal(attempt(desired), socket.gethostname(), seen, next_step, evidence or {})
 
 
 __all__ = (
     "ADD",
     "ANNOUNCE",
     "REMOVE",
-    "AmbiguousInterface",
     "Desired",
-    "NoInterface",
     "Observed",
     "Operation",
-    "choose_interface",
+    "changes",
     "operations",
     "plan",
 )

@@ -13,9 +13,9 @@ import typing as t
 
 from .._errors import NotVerified, Refused
 from .._ports import wait_for
-from . import arp
 from .address import check_label
-from .vip import ADD, ANNOUNCE, REMOVE, Observed, choose_interface, operations, plan
+from .vip import ADD, ANNOUNCE, REMOVE, Observed, changes, operations, plan
+from .vip_interfaces import choose_interfaces
 
 KERNEL_SETTINGS = pathlib.Path("/proc/sys/net/ipv4/conf")
 KERNEL_PATIENCE = 6.0
@@ -25,18 +25,19 @@ LINK_LOCAL_PATIENCE = 4.0
 class Ports(t.NamedTuple):
     """The outside world, replaced in tests."""
 
-    runner: object
     clock: object
     ip: object
     promotes_secondaries: t.Callable
+    arp: object
     ndp: object
 
 
 class Outcome(t.NamedTuple):
-    """What was decided, seen and done."""
+    """What was decided, seen and done. ``changed`` is about this host: an announcement alone changes others."""
 
     plan: object
-    interface: object
+    changed: bool
+    interface: str | None
     before: tuple
     after: tuple
     observed: Observed
@@ -51,52 +52,66 @@ def promotes_secondaries(interface):
 
 def converge(ports, desired, *, check_mode):
     """Make ``desired`` true, or only tell how; return an ``Outcome`` or raise a ``PgopsError``."""
-    observed = _observe(ports, desired, check_mode=check_mode)
+    observed = _observe(ports, desired)
     decided = plan(observed, desired)
     decided.require_allowed()
-    interface = choose_interface(observed.interfaces, desired)
+    todo = operations(observed, desired)
     before = _bindings(observed.interfaces, desired)
-    if check_mode or not decided.changes:
-        return Outcome(decided, interface, before, _expected(before, interface, desired), observed, False)
-    announced = _apply(ports, desired, interface, operations(interface, desired))
-    return Outcome(decided, interface, before, _verified(ports, desired, interface), observed, announced)
+    outcome = Outcome(
+        plan=decided,
+        changed=any(one.kind in (ADD, REMOVE) for one in todo),
+        interface=next((one.name for one in choose_interfaces(observed.interfaces, desired)), None),
+        before=before,
+        after=_expected(before, desired, todo),
+        observed=observed,
+        announced=False,
+    )
+    if check_mode or not todo:
+        return outcome
+    announced = _apply(ports, desired, observed, todo)
+    return outcome._replace(after=_verified(ports, desired), announced=announced)
 
 
-def _observe(ports, desired, *, check_mode):
+def _observe(ports, desired):
     interfaces = ports.ip.interfaces()
-    interface = choose_interface(interfaces, desired)
-    if interface is not None:
-        check_label(desired.label, interface=interface.name, family=desired.address.family)
-    seen = Observed(interfaces, promotes_secondaries=interface is None or ports.promotes_secondaries(interface.name))
-    adds = any(one.kind == ADD for one in operations(interface, desired))
-    reason = _reason_not_to_ask(ports, desired, interface, adds=adds, check_mode=check_mode)
+    meant = choose_interfaces(interfaces, desired)
+    for one in meant:
+        check_label(desired.label, interface=one.name, family=desired.address.family)
+    not_promoting = tuple(one.name for one in meant if not ports.promotes_secondaries(one.name))
+    seen = Observed(interfaces, not_promoting=not_promoting)
+    reason = _reason_not_to_ask(desired, meant)
     if reason is not None:
         return seen._replace(unchecked=reason)
-    address = desired.address.address
+    address, interface = desired.address.address, meant[0]
     if desired.address.family == 4:
-        return seen._replace(holders=arp.holders_of(ports.runner, address, interface=interface.name))
-    source = _link_local_address(ports, interface)
+        return seen._replace(holders=ports.arp.holders_of(address, interface=interface))
+    source = link_local_address(ports, interface)
     if source is None:
         why = f"{interface.name} has no link-local address to ask from (the kernel's own detection still applies)"
         return seen._replace(unchecked=why)
     return seen._replace(holders=ports.ndp.holders_of(address, interface=interface, source=source))
 
 
-def _reason_not_to_ask(ports, desired, interface, *, adds, check_mode):
-    if not adds:
+def _reason_not_to_ask(desired, meant):
+    if not desired.present:
         return "nothing is to be bound"
     if not desired.check_duplicate:
         return "check_duplicate is off"
+    return reason_not_to_ask(meant[0])
+
+
+def reason_not_to_ask(interface):
+    """Why nobody can be asked through this interface; None if they can."""
     if not interface.asks_neighbours:
         return f"{interface.name} has no neighbours to ask"
     if not interface.is_up:
         return f"{interface.name} is down"
-    if check_mode and desired.address.family == 4 and not arp.is_installed(ports.runner):
-        return f"arping is missing: install the package {arp.PACKAGE} before the real run"
+    if not interface.has_carrier:
+        return f"{interface.name} has no carrier"
     return None
 
 
-def _link_local_address(ports, interface):
+def link_local_address(ports, interface):
     """Where IPv6 neighbours can be asked from. An interface that just came up has none that is usable at once."""
 
     def usable():
@@ -111,32 +126,25 @@ def _link_local_address(ports, interface):
     return next(iter(wait_for(usable, clock=ports.clock, timeout=LINK_LOCAL_PATIENCE)), None)
 
 
-def _apply(ports, desired, interface, todo):
+def _apply(ports, desired, observed, todo):
     announced = False
-    if desired.address.family == 4 and any(one.kind == ANNOUNCE for one in todo):
-        arp.require(ports.runner, attempted=f"announce {desired.address}")  # before anything is changed
     for one in todo:
         if one.kind == REMOVE:
-            ports.ip.remove(one.address, interface=interface.name)
+            ports.ip.remove(one.address, interface=one.interface)
         elif one.kind == ADD:
             ports.ip.add(
                 one.address,
-                interface=interface.name,
+                interface=one.interface,
                 label=desired.label,
                 detect_duplicates=desired.check_duplicate and not desired.force,
             )
-            _wait_for_kernel(ports, desired, interface)
+            _wait_for_kernel(ports, desired, one.interface)
         elif one.kind == ANNOUNCE:
-            _announce(ports, desired.address, interface)
+            interface = next(other for other in observed.interfaces if other.name == one.interface)
+            wire = ports.arp if one.address.family == 4 else ports.ndp
+            wire.announce(one.address.address, interface=interface)
             announced = True
     return announced
-
-
-def _announce(ports, address, interface):
-    if address.family == 4:
-        arp.announce(ports.runner, address.address, interface=interface.name)
-    else:
-        ports.ndp.announce(address.address, interface=interface)
 
 
 def _wait_for_kernel(ports, desired, interface):
@@ -151,24 +159,26 @@ def _wait_for_kernel(ports, desired, interface):
     found = wait_for(settled, clock=ports.clock, timeout=KERNEL_PATIENCE)
     if not any(one.dad_failed for one in found):
         return
-    ports.ip.remove(desired.address, interface=interface.name)
+    ports.ip.remove(desired.address, interface=interface)
     raise Refused(
         f"bind {desired.address}",
         server=socket.gethostname(),
-        seen=f"the kernel found on {interface.name} that another holder has it (duplicate address detection failed)",
+        seen=f"the kernel found on {interface} that another holder has it (duplicate address detection failed)",
         next_step="release it there (`ip -6 neigh` may show who), or set force: true if the other must lose it",
     )
 
 
-def _verified(ports, desired, interface):
+def _verified(ports, desired):
     interfaces = ports.ip.interfaces()
-    again = next((one for one in interfaces if one.name == interface.name), None)
-    usable = [one for one in _right(interfaces, desired, interface) if not one.tentative]
-    if again is None or operations(again, desired) or (desired.present and not usable):
+    left = changes(interfaces, desired)
+    meant = choose_interfaces(interfaces, desired)
+    usable = [one for interface in meant for one in _right(interfaces, desired, interface.name) if not one.tentative]
+    if left or (desired.present and not usable):
+        seen = "; ".join(f"{one.name} has {', '.join(map(str, one.addresses)) or 'no address'}" for one in meant)
         raise NotVerified(
             f"{'bind' if desired.present else 'release'} {desired.address}",
             server=socket.gethostname(),
-            seen=f"{interface.name} has {', '.join(map(str, again.addresses)) if again else 'gone'}",
+            seen=seen,
             next_step="see what else manages this address (pgpool's watchdog, keepalived, ifupdown), then run it again",
         )
     return _bindings(interfaces, desired)
@@ -179,7 +189,7 @@ def _right(interfaces, desired, interface):
     return [
         bound
         for one in interfaces
-        if one.name == interface.name
+        if one.name == interface
         for bound in one.addresses
         if (bound.address, bound.prefix) == wanted
     ]
@@ -194,16 +204,14 @@ def _bindings(interfaces, desired):
     )
 
 
-def _expected(before, interface, desired):
-    todo = operations(interface, desired)
-    if not todo:
-        return before
-    gone = [f"{one.address} dev {interface.name}" for one in todo if one.kind == REMOVE]
-    kept = [line for line in before if not any(line.startswith(prefix) for prefix in gone)]
-    if any(one.kind == ADD for one in todo):
-        label = (desired.label or interface.name) if desired.address.family == 4 else None
-        kept.append(f"{desired.address} dev {interface.name}" + (f" label {label}" if label else ""))
+def _expected(before, desired, todo):
+    gone = [f"{one.address} dev {one.interface}" for one in todo if one.kind == REMOVE]
+    kept = [line for line in before if not any(f"{line} ".startswith(f"{prefix} ") for prefix in gone)]
+    for one in todo:
+        if one.kind == ADD:
+            label = (desired.label or one.interface) if one.address.family == 4 else None
+            kept.append(f"{one.address} dev {one.interface}" + (f" label {label}" if label else ""))
     return tuple(kept)
 
 
-__all__ = ("Outcome", "Ports", "converge", "promotes_secondaries")
+__all__ = ("Outcome", "Ports", "converge", "link_local_address", "promotes_secondaries", "reason_not_to_ask")

@@ -59,14 +59,16 @@ def read_watchdog(pgpool):
 def describe_vip(vip, *, runner):
     """Return whether this host holds the address; ``held`` is None when that cannot be found out."""
     address = parse_address(vip, prefix=None).address
-    answer = {"address": address, "held": None, "interface": None, "error": None}
+    answer = {"address": address, "held": None, "interface": None, "mac": None, "error": None}
     try:
         interfaces = IpRoute(runner).interfaces()
     except PgopsError as exc:
         answer["error"] = str(exc)
         return answer
-    holders = [interface.name for interface in interfaces if interface.bindings_of(address)]
-    answer.update(held=bool(holders), interface=holders[0] if holders else None)
+    holder = next((interface for interface in interfaces if interface.bindings_of(address)), None)
+    answer["held"] = holder is not None
+    if holder is not None:
+        answer.update(interface=holder.name, mac=holder.mac)
     return answer
 
 

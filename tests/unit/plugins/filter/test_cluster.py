@@ -49,3 +49,18 @@ def test_a_forced_failover_from_the_gate_to_the_story():
     assert found["changed"] and found["plan"] == plan and found["fence"] == "stopped"
     assert "postgres-db1" in FILTERS["failover_failure"](gate, before, "postgres-db1", fence)
     assert "postgres-db1" in FILTERS["failover_refused"](gate, "postgres-db1", "no_candidate", False)
+
+
+def test_who_has_the_virtual_ip_is_put_beside_the_answers():
+    view = FILTERS["cluster_view"](*c.healthy(), c.DATABASES, c.PGPOOLS, "10.1.7.100")
+    assert FILTERS["vip_holders"](view) == ["app-server1"]
+    hostvars = {
+        "app-server1": {"pgops_vip_prefix": 24, "pgops_vip_interface": "eth0"},
+        "app-server2": {"pgops_vip_prefix": 24, "pgops_vip_interface": "ens5"},
+    }
+    facts = {"held": True, "bindings": [], "asked": True, "others": [{"mac": "02:42:0a:01:07:ee", "member": None}]}
+    seen = FILTERS["vip_seen"](view, {"vip": facts}, hostvars, "app-server1", "keepalived")
+    assert FILTERS["vip_holders"](seen) == ["app-server1", None]
+    assert seen["vip_seen"]["interfaces"] == {"app-server1": "eth0", "app-server2": "ens5"}
+    assert (seen["vip_seen"]["prefix"], seen["vip_seen"]["manager"]) == (24, "keepalived")
+    assert "could be reached" in FILTERS["vip_seen"](view, {"skipped": True}, hostvars, "", "x")["vip_seen"]["unasked"]

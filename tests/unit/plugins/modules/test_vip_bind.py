@@ -27,17 +27,16 @@ INTERFACES = [
 
 
 class Runner:
-    """A host that has 10.1.7.100 on eth0 and neighbours that do not answer."""
+    """A host that has 10.1.7.100 on eth0."""
 
     def run(self, argv, **_options):
-        return CommandResult(argv, 0, json.dumps(INTERFACES) if argv[0] == "ip" else "Sent 2 probes", "")
-
-    def which(self, name):
-        return f"/usr/bin/{name}"
+        return CommandResult(argv, 0, json.dumps(INTERFACES), "")
 
 
-def answer(monkeypatch, capsys, **options):
+def answer(monkeypatch, capsys, holders=(), **options):
     monkeypatch.setattr(vip_bind, "LocalRunner", Runner)
+    monkeypatch.setattr(vip_bind.arp, "holders_of", lambda _address, interface: holders)
+    monkeypatch.setattr(vip_bind.arp, "announce", lambda _address, interface: None)
     with patch_module_args(options), pytest.raises(SystemExit):
         vip_bind.main()
     return json.loads(capsys.readouterr().out)
@@ -53,7 +52,16 @@ def test_already_there(monkeypatch, capsys):
         "bindings": ["10.1.7.100/24 dev eth0 label eth0"],
         "present": True,
     }
-    assert result["duplicate"] == {"checked": False, "reason": "nothing is to be bound", "holders": []}
+    assert result["duplicate"] == {"checked": True, "reason": None, "holders": []}
+    again = answer(monkeypatch, capsys, address="10.1.7.100", prefix=24, announce_again=True)
+    assert not again["changed"] and again["announced"] and again["plan"]["summary"] == "announce 10.1.7.100/24 on eth0"
+
+
+def test_a_second_holder(monkeypatch, capsys):
+    result = answer(monkeypatch, capsys, ["02:42:0a:01:07:69"], address="10.1.7.100", prefix=24)
+    assert result["failed"] and result["error"]["evidence"] == {"holders": ["02:42:0a:01:07:69"]}
+    forced = answer(monkeypatch, capsys, ["02:42:0a:01:07:69"], address="10.1.7.100", prefix=24, force=True)
+    assert not forced["changed"] and forced["announced"] and forced["duplicate"]["holders"] == ["02:42:0a:01:07:69"]
 
 
 def test_check_mode_and_diff(monkeypatch, capsys):

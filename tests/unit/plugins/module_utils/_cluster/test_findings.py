@@ -40,8 +40,8 @@ CASES = {
     "pgpool down": (changed("pool", "app-server2", c.no_pgpool()), "pgpool_silent", "app-server2", "degraded"),
     "pgpool with a stale view": (
         changed("pool", "app-server2", c.pgpool(1)), "pgpool_wrong_primary", "app-server2", "broken"),
-    "two holders": (changed("pool", "app-server2", c.pgpool(vip=True)), "vip", None, "broken"),
-    "no holder": (changed("pool", "app-server1", c.pgpool()), "vip", None, "broken"),
+    "two holders": (changed("pool", "app-server2", c.pgpool(vip=True)), "vip_second_holder", "app-server2", "broken"),
+    "no holder": (changed("pool", "app-server1", c.pgpool()), "vip_nobody", None, "broken"),
     "primary detached": (
         changed("pool", "app-server2", c.pgpool(0, ("down", "up"))), "primary_detached", "postgres-db1", "broken"),
     "no primary": (changed("pg", "postgres-db1", c.down()), "no_primary", None, "broken"),

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The packets, and what arping says of them; what happens on the wire is in tests/netns."""
+
 from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import CommandFailed
 from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp
-from ansible_collections.pgops.pgpool.plugins.module_utils._ports import CommandResult
+from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import Interface
 
 TAKEN = """ARPING 10.1.7.100 from 0.0.0.0 eth0
 Unicast reply from 10.1.7.100 [02:42:0A:01:07:69]  0.581ms
@@ -21,61 +23,47 @@ Received 0 response(s)
 TWO = TAKEN.replace("Sent", "Unicast reply from 10.1.7.100 [02:42:0A:01:07:6A]  0.7ms\nSent")
 
 
-class Arping:
-    """A runner with one scripted arping."""
-
-    def __init__(self, rc=0, stdout="", stderr="", installed=True):
-        self.answer, self.installed, self.asked = (rc, stdout, stderr), installed, []
-
-    def which(self, name):
-        return f"/usr/bin/{name}" if self.installed else None
-
-    def run(self, argv, **_options):
-        self.asked.append(" ".join(argv))
-        return CommandResult(tuple(argv), *self.answer)
+MAC, OTHER = "02:42:0a:01:07:68", "02:42:0a:01:07:69"
+HEAD = "0001" + "0800" + "06" + "04"
 
 
 @pytest.mark.parametrize(
     ("stdout", "holders"),
     [
-        (TAKEN, ("02:42:0a:01:07:69",)),
-        (TAKEN + TAKEN, ("02:42:0a:01:07:69",)),
-        (TWO, ("02:42:0a:01:07:69", "02:42:0a:01:07:6a")),
-        (TAKEN.replace("Unicast reply", "Broadcast request"), ("02:42:0a:01:07:69",)),
+        (TAKEN, (OTHER,)),
+        (TAKEN + TAKEN, (OTHER,)),
+        (TWO, (OTHER, "02:42:0a:01:07:6a")),
+        (TAKEN.replace("Unicast reply", "Broadcast request"), (OTHER,)),
         (FREE, ()),
     ],
 )
-@pytest.mark.parametrize("rc", [0, 1])
-def test_holders_are_read_from_the_answers_not_from_the_status(stdout, holders, rc):
-    runner = Arping(rc, stdout)
-    assert arp.holders_of(runner, "10.1.7.100", interface="eth0") == holders
-    assert runner.asked == ["/usr/bin/arping -D -c 2 -w 2 -I eth0 10.1.7.100"]
+def test_reading_the_answers_to_arping(stdout, holders):
+    assert arp.parse_holders(stdout) == holders
+
+
+def test_packets():
+    ours, nobody, everybody, vip = "02420a010768", "00" * 6, "ff" * 6, "0a010764"
+    assert arp.question("10.1.7.100", MAC).hex() == HEAD + "0001" + ours + "00000000" + nobody + vip
+    assert arp.statement("10.1.7.100", MAC, arp.REQUEST).hex() == HEAD + "0001" + ours + vip + nobody + vip
+    assert arp.statement("10.1.7.100", MAC, arp.REPLY).hex() == HEAD + "0002" + ours + vip + everybody + vip
 
 
 @pytest.mark.parametrize(
-    ("rc", "stdout", "stderr"),
+    ("packet", "said"),
     [
-        (2, "", "arping: Device eth9 not available."),
-        (0, "", 'Interface "lo" is not ARPable'),
-        (2, "", "arping: socket: Operation not permitted"),
-        (None, "", ""),
+        (arp.statement("10.1.7.100", OTHER, arp.REPLY), ("10.1.7.100", OTHER)),
+        (arp.statement("10.1.7.100", OTHER, arp.REQUEST) + bytes(18), ("10.1.7.100", OTHER)),
+        (arp.question("10.1.7.100", OTHER), ("0.0.0.0", OTHER)),
+        (bytes.fromhex("0020080014040001") + bytes(40), None),
+        (arp.question("10.1.7.100", OTHER)[:27], None),
+        (b"", None),
     ],
 )
-def test_silence_is_not_proof_when_nothing_was_sent(rc, stdout, stderr):
-    with pytest.raises(CommandFailed) as caught:
-        arp.holders_of(Arping(rc, stdout, stderr), "10.1.7.100", interface="eth0")
-    assert (stderr or "ended with None") in str(caught.value)
+def test_reading_a_packet(packet, said):
+    assert arp.parse(packet) == said
 
 
 @pytest.mark.parametrize("call", [arp.holders_of, arp.announce])
-def test_missing_program_names_its_package(call):
-    with pytest.raises(CommandFailed, match="iputils-arping"):
-        call(Arping(installed=False), "10.1.7.100", interface="eth0")
-
-
-def test_announces():
-    runner = Arping(0, FREE)
-    arp.announce(runner, "10.1.7.100", interface="eth0")
-    assert runner.asked == ["/usr/bin/arping -U -c 2 -w 1 -I eth0 10.1.7.100"]
-    with pytest.raises(CommandFailed, match="Cannot assign"):
-        arp.announce(Arping(2, "", "bind: Cannot assign requested address"), "10.1.7.100", interface="eth0")
+def test_failure_names_the_interface(call):
+    with pytest.raises(CommandFailed, match="nope0"):
+        call("10.1.7.100", interface=Interface("nope0", ("nope0",), MAC, ("UP",), ()))

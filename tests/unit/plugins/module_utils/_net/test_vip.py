@@ -9,12 +9,14 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._errors import Refuse
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import VirtualAddress
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import BoundAddress, Interface
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip import (
-    AmbiguousInterface,
     Desired,
-    NoInterface,
     Observed,
-    choose_interface,
     plan,
+)
+from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip_interfaces import (
+    AmbiguousInterface,
+    NoInterface,
+    choose_interfaces,
 )
 
 VIP = VirtualAddress("10.1.7.100", 24)
@@ -50,14 +52,14 @@ FIRST = nic("eth0", four("10.1.7.100"), four("10.1.7.104", secondary=True))
         ((LO, ETH0, ETH1), Desired(VIP, interface="eth1"), "eth1"),
         ((LO, ETH0, ETH1), Desired(VIP, interface="alt-eth1"), "eth1"),
         ((LO, BOUND, nic("eth1", four("10.1.7.9"))), Desired(VIP), "eth0"),
-        ((LO, ETH0), Desired(VIP, present=False), None),
+        ((LO, ETH0), Desired(VIP, present=False), ""),
+        ((BOUND, nic("eth1", four("10.1.7.100"))), Desired(VIP, present=False), "eth0 eth1"),
         ((LO, BOUND), Desired(VIP, present=False), "eth0"),
         ((nic("lo", four("10.1.7.9"), flags=("LOOPBACK", "UP")), ETH0), Desired(VIP), "eth0"),
     ],
 )
 def test_choice_of_interface(interfaces, wanted, expected):
-    chosen = choose_interface(interfaces, wanted)
-    assert (chosen and chosen.name) == expected
+    assert " ".join(one.name for one in choose_interfaces(interfaces, wanted)) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_choice_of_interface(interfaces, wanted, expected):
         ((ETH0, nic("eth1", four("10.1.7.9"))), Desired(VIP), AmbiguousInterface, "eth0, eth1"),
         (
             (BOUND, nic("eth1", four("10.1.7.100"))),
-            Desired(VIP, present=False),
+            Desired(VIP),
             AmbiguousInterface,
             "has it: eth0, eth1",
         ),
@@ -84,7 +86,7 @@ def test_choice_of_interface(interfaces, wanted, expected):
 )
 def test_no_choice(interfaces, wanted, error, words):
     with pytest.raises(error, match=words):
-        choose_interface(interfaces, wanted)
+        choose_interfaces(interfaces, wanted)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,10 @@ def test_no_choice(interfaces, wanted, error, words):
         ("bind silently", ETH0, Desired(VIP, announce=False), ["add 10.1.7.100/24 to eth0"]),
         ("nobody to tell", nic("d0", OWN, flags=("NOARP", "UP")), Desired(VIP), ["add 10.1.7.100/24 to d0"]),
         ("bound", BOUND, Desired(VIP), []),
+        ("bound, tell again", BOUND, Desired(VIP, announce_again=True), ["announce it on eth0"]),
+        ("bound, and told to be silent", BOUND, Desired(VIP, announce=False, announce_again=True), []),
+        ("released, nothing to tell", ETH0, Desired(VIP, present=False, announce_again=True), []),
+        ("several networks", nic("eth0", OWN, four("10.1.7.100", 32)), Desired(VirtualAddress("10.1.7.100", 32)), []),
         ("bound, label as wanted", BOUND, Desired(VIP, label="eth0"), []),
         (
             "bound, another label",
@@ -143,27 +149,38 @@ def test_steps(name, interface, wanted, actions):
 
 HOLDER = ("02:42:0a:01:07:69",)
 DOWN = nic("eth0", OWN, flags=("BROADCAST",))
+LOOSE = nic("eth0", OWN, flags=("NO-CARRIER", "BROADCAST", "UP"))
+VLAN = nic("eth0.7", *FIRST.addresses)
 
 
 @pytest.mark.parametrize(
     ("name", "observed", "wanted", "words"),
     [
         ("duplicate", Observed((ETH0,), HOLDER), Desired(VIP), "02:42:0a:01:07:69"),
+        ("two duplicates", Observed((ETH0,), (*HOLDER, "02:42:0a:01:07:6a")), Desired(VIP), "07:69, 02:42:0a:01:07:6a"),
+        ("bound here and there", Observed((BOUND,), HOLDER), Desired(VIP), "eth0 of this host has it too"),
+        ("no carrier", Observed((LOOSE,)), Desired(VIP), "no carrier"),
         ("ours on another card", Observed((ETH0,), (ETH0.mac,)), Desired(VIP), "eth0 of this host"),
         ("down", Observed((DOWN,)), Desired(VIP), "ip link set eth0 up"),
         ("down, forced", Observed((DOWN,)), Desired(VIP, force=True), "eth0 is down"),
         ("elsewhere", Observed((BOUND, ETH1)), Desired(VIP, interface="eth1"), "eth0 of this host"),
         (
             "takes others along",
-            Observed((FIRST,), promotes_secondaries=False),
+            Observed((FIRST,), not_promoting=("eth0",)),
             Desired(VIP, present=False),
             "promote_secondaries=1",
         ),
         (
             "relabel takes others along",
-            Observed((FIRST,), promotes_secondaries=False),
+            Observed((FIRST,), not_promoting=("eth0",)),
             Desired(VIP, label="eth0:1"),
             "10.1.7.104/24",
+        ),
+        (
+            "a setting that sysctl finds, with the dot of the name",
+            Observed((VLAN,), not_promoting=("eth0.7",)),
+            Desired(VIP, present=False),
+            "net.ipv4.conf.eth0/7.promote_secondaries=1",
         ),
     ],
 )
@@ -178,8 +195,11 @@ def test_refusals(name, observed, wanted, words):
     ("name", "observed", "wanted"),
     [
         ("forced", Observed((ETH0,), HOLDER), Desired(VIP, force=True)),
-        ("bound already", Observed((BOUND,), HOLDER), Desired(VIP)),
-        ("secondary goes alone", Observed((BOUND,), promotes_secondaries=False), Desired(VIP, present=False)),
+        ("bound here and there, forced", Observed((BOUND,), HOLDER), Desired(VIP, force=True)),
+        ("released here, held there", Observed((BOUND,), HOLDER, "x"), Desired(VIP, present=False, force=True)),
+        ("no carrier, nobody is to be asked", Observed((LOOSE,)), Desired(VIP, check_duplicate=False)),
+        ("no carrier, forced", Observed((LOOSE,)), Desired(VIP, force=True)),
+        ("secondary goes alone", Observed((BOUND,), not_promoting=("eth0",)), Desired(VIP, present=False)),
         ("release while down", Observed((nic("eth0", four("10.1.7.100"), flags=()),)), Desired(VIP, present=False)),
     ],
 )
@@ -189,3 +209,20 @@ def test_allowed(name, observed, wanted):
 
 def test_evidence_of_a_duplicate():
     assert plan(Observed((ETH0,), HOLDER), Desired(VIP)).refusal.evidence == {"holders": list(HOLDER)}
+
+
+def test_a_second_holder_is_told_louder_when_forced():
+    decided = plan(Observed((BOUND,), HOLDER), Desired(VIP, force=True))
+    assert [(step.action, step.reason) for step in decided.steps] == [
+        ("announce it on eth0", "another holder answers for it too")
+    ]
+
+
+def test_absent_takes_it_from_every_interface():
+    both = (BOUND, nic("eth1", four("10.1.7.100", 32)))
+    assert [
+        step.action for step in plan(Observed(both), Desired(VirtualAddress("10.1.7.100", None), present=False)).steps
+    ] == [
+        "remove 10.1.7.100/24 from eth0",
+        "remove 10.1.7.100/32 from eth1",
+    ]

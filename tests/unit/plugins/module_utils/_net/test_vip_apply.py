@@ -5,29 +5,28 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._errors import CommandFailed, NotVerified, Refused
+from ansible_collections.pgops.pgpool.plugins.module_utils._errors import NotVerified, Refused
 from ansible_collections.pgops.pgpool.plugins.module_utils._net import vip_apply
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.address import BadAddress, VirtualAddress
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.iproute import BoundAddress, Interface
 from ansible_collections.pgops.pgpool.plugins.module_utils._net.vip import Desired
-from ansible_collections.pgops.pgpool.plugins.module_utils._ports import CommandResult
 
 VIP, VIP6 = VirtualAddress("10.1.7.100", 24), VirtualAddress("fd00::100", 64)
 OTHER = "02:42:0a:01:07:69"
 
 
 class Host:
-    """One host with eth0: it is the runner, the clock, ``ip`` and ``ndp``; knobs make it misbehave."""
+    """One host with eth0: it is the clock, ``ip``, ``arp`` and ``ndp``; knobs make it misbehave."""
 
-    def __init__(self, holder=None, kernel_objects=False, deaf=False, link_local=True, installed=True):
-        self.holder, self.kernel_objects, self.deaf, self.installed = holder, kernel_objects, deaf, installed
+    def __init__(self, holder=None, kernel_objects=False, deaf=False, link_local=True, flags=("UP",)):
+        self.holder, self.kernel_objects, self.deaf, self.flags = holder, kernel_objects, deaf, flags
         self.bound = [BoundAddress("10.1.7.104", 24, 4, label="eth0")]
         if link_local:
             self.bound += [BoundAddress("fe80::4", 64, 6, scope="link"), BoundAddress("fd00::4", 64, 6)]
         self.log, self.time, self.settles_at = [], 0.0, None
 
     def ports(self):
-        return vip_apply.Ports(self, self, self, lambda name: True, self)
+        return vip_apply.Ports(self, self, lambda name: True, self, self)
 
     def now(self):
         return self.time
@@ -35,20 +34,12 @@ class Host:
     def sleep(self, seconds):
         self.time += seconds
 
-    def which(self, name):
-        return f"/usr/bin/{name}" if self.installed else None
-
-    def run(self, argv, **_options):
-        self.log.append(argv[1])
-        reply = f"Unicast reply from x [{self.holder}] 1ms\n" if self.holder else ""
-        return CommandResult(argv, 0, f"{reply}Sent 2 probes\n", "")
-
-    def holders_of(self, address, *, interface, source):
-        self.log.append(f"ns from {source}")
+    def holders_of(self, address, *, interface, source=""):
+        self.log.append(f"ask{' from ' if source else ''}{source}")
         return (self.holder,) if self.holder else ()
 
     def announce(self, address, *, interface):
-        self.log.append(f"na {address} {interface.mac}")
+        self.log.append(f"tell {address} {interface.mac}")
 
     def interfaces(self):
         settled = self.settles_at is not None and self.time >= self.settles_at
@@ -59,7 +50,7 @@ class Host:
             )
             for one in self.bound
         ]
-        return (Interface("eth0", ("eth0",), "02:00:00:00:00:01", ("UP",), tuple(shown)),)
+        return (Interface("eth0", ("eth0",), "02:00:00:00:00:01", self.flags, tuple(shown)),)
 
     def add(self, address, *, interface, label, detect_duplicates):
         self.log.append(f"add {address}{'' if detect_duplicates else ' nodad'}")
@@ -83,28 +74,29 @@ def converge(host, check_mode=False, **wanted):
 @pytest.mark.parametrize(
     ("wanted", "log"),
     [
-        ({"address": VIP}, ["-D", "add 10.1.7.100/24", "-U"]),
+        ({"address": VIP}, ["ask", "add 10.1.7.100/24", "tell 10.1.7.100 02:00:00:00:00:01"]),
         ({"address": VIP, "check_duplicate": False, "announce": False}, ["add 10.1.7.100/24 nodad"]),
-        ({"address": VIP6}, ["ns from fe80::4", "add fd00::100/64", "na fd00::100 02:00:00:00:00:01"]),
+        ({"address": VIP6}, ["ask from fe80::4", "add fd00::100/64", "tell fd00::100 02:00:00:00:00:01"]),
         ({"address": VIP6, "check_duplicate": False, "announce": False}, ["add fd00::100/64 nodad"]),
-        ({"address": VIP6, "force": True, "announce": False}, ["ns from fe80::4", "add fd00::100/64 nodad"]),
+        ({"address": VIP6, "force": True, "announce": False}, ["ask from fe80::4", "add fd00::100/64 nodad"]),
         ({"address": VIP, "present": False}, []),
     ],
 )
 def test_order_and_idempotence(wanted, log):
     host = Host()
     outcome = converge(host, **wanted)
-    assert host.log == log and outcome.plan.changes == bool(log)
+    assert host.log == log and outcome.changed == bool(log)
     host.log.clear()
     again = converge(host, **wanted)
-    assert not again.plan.changes and host.log == [] and again.after == outcome.after
+    assert not again.plan.changes and not again.changed and again.after == outcome.after
+    assert host.log == [line for line in log if line.startswith("ask")]
 
 
 @pytest.mark.parametrize("address", [VIP, VIP6])
 def test_check_mode_predicts_what_the_run_does(address):
     host = Host()
     told = converge(host, check_mode=True, address=address)
-    assert not any(line.startswith(("add", "-U", "na")) for line in host.log) and not told.announced
+    assert not any(line.startswith(("add", "tell")) for line in host.log) and not told.announced
     done = converge(host, address=address)
     assert (told.before, told.after, told.plan) == (done.before, done.after, done.plan) and done.announced
 
@@ -144,7 +136,8 @@ def test_does_not_believe_the_command():
 @pytest.mark.parametrize(
     ("host", "options", "words"),
     [
-        (Host(installed=False), {"address": VIP, "check_mode": True}, "iputils-arping"),
+        (Host(flags=("UP", "NOARP")), {"address": VIP, "check_mode": True}, "no neighbours"),
+        (Host(flags=("UP", "NO-CARRIER")), {"address": VIP, "check_mode": True, "force": True}, "no carrier"),
         (Host(link_local=False), {"address": VIP6, "check_mode": True, "interface": "eth0"}, "link-local"),
         (Host(), {"address": VIP, "check_duplicate": False, "check_mode": True}, "check_duplicate is off"),
         (Host(), {"address": VIP, "present": False}, "nothing is to be bound"),
@@ -154,13 +147,24 @@ def test_says_why_nobody_was_asked(host, options, words):
     assert words in converge(host, **options).observed.unchecked
 
 
-@pytest.mark.parametrize("check_duplicate", [True, False])
-def test_missing_arping_is_found_before_anything_is_changed(check_duplicate):
-    host = Host(installed=False)
-    with pytest.raises(CommandFailed, match="iputils-arping"):
-        converge(host, address=VIP, check_duplicate=check_duplicate)
-    assert host.log == []
-    assert converge(host, address=VIP, check_duplicate=False, announce=False).plan.changes
+@pytest.mark.parametrize("wanted", [{"announce_again": True}, {"force": True}])
+def test_tells_again_without_a_change_of_this_host(wanted):
+    host = Host()
+    converge(host, address=VIP)
+    host.holder = OTHER if "force" in wanted else None
+    host.log.clear()
+    assert not converge(host, address=VIP, check_mode=True, **wanted).announced and host.log == ["ask"]
+    outcome = converge(host, address=VIP, **wanted)
+    assert outcome.announced and not outcome.changed and outcome.before == outcome.after
+    assert host.log[-1] == "tell 10.1.7.100 02:00:00:00:00:01"
+
+
+def test_a_second_holder_is_refused_although_this_host_is_one():
+    host = Host()
+    converge(host, address=VIP)
+    host.holder = OTHER
+    with pytest.raises(Refused, match=f"{OTHER}; eth0 of this host has it too"):
+        converge(host, address=VIP)
 
 
 def test_label_is_checked_against_the_interface_found():

@@ -17,7 +17,11 @@ from tests.unit.fake_pcp import SILENCE, Backends, FakePcp, QuickClock, error
 
 ADDRESSES = [
     {"ifname": "lo", "addr_info": [{"family": "inet", "local": "127.0.0.1", "prefixlen": 8}]},
-    {"ifname": "eth0", "addr_info": [{"family": "inet", "local": "10.1.7.100", "prefixlen": 24}]},
+    {
+        "ifname": "eth0",
+        "address": "02:42:0a:01:07:68",
+        "addr_info": [{"family": "inet", "local": "10.1.7.100", "prefixlen": 24}],
+    },
 ]
 
 
@@ -47,7 +51,8 @@ def test_everything_there(monkeypatch):
     assert [node["status_name"] for node in seen["nodes"]] == ["up", "up"]
     assert seen["watchdog"]["enabled"] is False
     assert (seen["paused"], seen["last_failover"]) == (True, {"result": "promoted"})
-    assert seen["vip"] == {"address": "10.1.7.100", "held": True, "interface": "eth0", "error": None}
+    assert (seen["vip"]["address"], seen["vip"]["held"], seen["vip"]["error"]) == ("10.1.7.100", True, None)
+    assert (seen["vip"]["interface"], seen["vip"]["mac"]) == ("eth0", "02:42:0a:01:07:68")
     assert json.dumps(seen)
 
 
