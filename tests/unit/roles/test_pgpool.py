@@ -60,7 +60,7 @@ def test_the_watchdog_names_all_members_from_4_2_on():
 
 
 def test_a_witness_is_elected_last_and_holds_no_address():
-    variables = cluster(pgpools=3)
+    variables = cluster(pgpools=3, pgops_vip_manager="keepalived")
     variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = True
     values = settings.parse(render("pgpool", "pgpool.conf.j2", {**variables, "pgops_pgpool_id": 2}))
     assert (values["wd_priority"], values["enable_consensus_with_half_votes"], values["delegate_IP"]) == ("1", "off", "''")

@@ -38,7 +38,7 @@ def test_what_the_watchdog_runs_is_allowed():
 
 
 def test_what_failover_sh_runs_is_allowed_here_and_there():
-    variables = cluster(3)
+    variables = cluster(3, pgops_vip_manager="keepalived")
     script = render("pgpool", "failover.sh.j2", variables)
     here = re.findall(r"^cut_sockets\[\d\]='sudo -n (.*)'$", script, re.MULTILINE)
     there = re.findall(r"^fence\[\d\]='sudo -n (.*)'$", script, re.MULTILINE)
