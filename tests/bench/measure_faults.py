@@ -18,7 +18,7 @@ from .settings import Settings
 
 VOTES = {2: "", 3: "three_votes_", 4: "four_votes_"}  # in the name of a figure
 LIMITS = {"fast": 60.0, "conservative": 240.0}  # seconds to wait for the service
-HALF_VOTES = "sed -n \"s/^enable_consensus_with_half_votes *= *//p\" /etc/pgpool2/pgpool.conf | tr -d \"'\""
+HALF_VOTES = 'sed -n "s/^enable_consensus_with_half_votes *= *//p" /etc/pgpool2/pgpool.conf | tr -d "\'"'
 NAMES = tuple(f"outage_{name}" for name in OUTAGES)
 
 

@@ -131,9 +131,8 @@ def test_a_service_that_did_not_come_back_is_no_figure():
 
 def test_every_outage_has_a_target():
     assert set(measure_faults.NAMES) <= set(figures.TARGETS)
-    assert {measure_faults.named(name, settings.read({"BENCH_PGPOOLS": "3"})) for name in figures.OUTAGES} <= set(
-        figures.TARGETS
-    )
+    three = settings.read({"BENCH_PGPOOLS": "3"})
+    assert {measure_faults.named(name, three) for name in figures.OUTAGES} <= set(figures.TARGETS)
 
 
 @pytest.mark.parametrize(
