@@ -35,7 +35,7 @@ def lab_command(command: str, **environment: str) -> None:
 
 
 class Cluster:
-    """One primary, one standby, two pgpools, a pgbench database, and a client that writes on."""
+    """One primary, one standby, some pgpools, a pgbench database, and a client that writes on."""
 
     def __init__(self, settings: Settings, shared: dict, say):
         self.settings, self.say = settings, say
@@ -56,7 +56,8 @@ class Cluster:
             self.say("the lab is still there")
             return
         lab_command("down", LAB_PROJECT=self.settings.project)
-        lab_command("up", LAB_PROJECT=self.settings.project, LAB_SUBNET=self.settings.subnet)
+        size = {"LAB_PGPOOLS": str(self.settings.pgpools)}
+        lab_command("up", LAB_PROJECT=self.settings.project, LAB_SUBNET=self.settings.subnet, **size)
         self._choose_profile()
         self._lab = Lab(self.settings.project)
         self.say("deploying the cluster")
@@ -79,10 +80,12 @@ class Cluster:
         path.write_text(json.dumps(inventory, indent=2) + "\n", encoding="utf-8")
 
     def _kept(self):
-        """A lab of an earlier run that is healthy, has this profile and holds the database of this scale."""
+        """A lab of an earlier run that is healthy, has this profile and size, and holds the database of this scale."""
         try:
             self._lab = Lab(self.settings.project)
             if self._lab.vars.get("pgops_timing_profile") != self.settings.profile:
+                return False
+            if len(self._lab.pgpools) != self.settings.pgpools:
                 return False
             size = host.psql(self.lab, self.roles()[0], "SELECT count(*) FROM pgbench_branches", database=DATABASE)
             self.wait_healthy(limit=20)

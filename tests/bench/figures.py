@@ -9,6 +9,7 @@ import json
 import statistics
 from dataclasses import dataclass, field
 
+OUTAGES = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
 FIELDS = ("name", "value", "unit", "baseline", "ratio", "runs", "setting")
 
 # name -> (what is compared, the limit). A target is shown beside the figure; it never makes the run fail.
@@ -32,6 +33,7 @@ TARGETS = {
     "outage_primary_cut_off": ("value", 4.0),
     "writes_after_cut_off": ("value", 5.0),
 }
+TARGETS.update({f"outage_three_votes_{fault}": TARGETS[f"outage_{fault}"] for fault in OUTAGES})
 
 
 @dataclass

@@ -9,35 +9,47 @@ import json
 
 from faults import Drill  # its path is set by cluster
 
+from . import host
 from .cluster import Cluster
 from .failure import CannotMeasure
-from .figures import Figure, not_taken, of_runs
+from .figures import OUTAGES, Figure, not_taken, of_runs
 from .playbook import EVIDENCE
+from .settings import Settings
 
-FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+VOTES = {2: "", 3: "three_votes_", 4: "four_votes_"}  # in the name of a figure
 LIMITS = {"fast": 60.0, "conservative": 240.0}  # seconds to wait for the service
-NAMES = tuple(f"outage_{name}" for name in FAULTS)
+HALF_VOTES = 'sed -n "s/^enable_consensus_with_half_votes *= *//p" /etc/pgpool2/pgpool.conf | tr -d "\'"'
+NAMES = tuple(f"outage_{name}" for name in OUTAGES)
 
 
 def measure(cluster: Cluster) -> list[Figure]:
     """Each fault as often as wanted; the roles change with every failover, and recover_standby.yml heals in between."""
-    return [taken(cluster, name) for name in FAULTS]
+    return [taken(cluster, name) for name in OUTAGES]
 
 
-def named(name: str, profile: str) -> str:
+def named(name: str, settings: Settings) -> str:
     """The figure's name; the targets are those of the profile `fast`."""
-    return f"outage_{name}" if profile == "fast" else f"outage_{profile}_{name}"
+    profile = "" if settings.profile == "fast" else f"{settings.profile}_"
+    return f"outage_{profile}{VOTES[settings.pgpools]}{name}"
+
+
+def topology(lab) -> str:
+    """How many pgpools there are, and how many of their votes decide, as pgpool itself is configured."""
+    count = len(lab.pgpools)
+    half = host.run(lab, lab.pgpools[0], HALF_VOTES).strip() == "on"
+    needed = count // 2 + (count % 2 if half else 1)
+    return f"{count} pgpools, {needed} of {count} votes decide"
 
 
 def taken(cluster: Cluster, name: str) -> Figure:
     """The figure of one fault. Where it could not be taken it says why, and the others are taken all the same."""
-    title = named(name, cluster.settings.profile)
+    title = named(name, cluster.settings)
     reports: list[dict] = []
     try:
         for number in range(cluster.settings.runs):
             cluster.say(f"{name}: {number + 1} of {cluster.settings.runs}")
             reports.append(Drill(cluster.lab, name, say=cluster.say, limit=LIMITS[cluster.settings.profile]).run())
-        return figure(title, reports)
+        return figure(title, reports, topology(cluster.lab))
     except Exception as exc:
         cluster.say(f"not taken: {title}: {exc}")
         return not_taken(title, f"{type(exc).__name__}: {exc}")
@@ -45,7 +57,7 @@ def taken(cluster: Cluster, name: str) -> Figure:
         (EVIDENCE / f"{title}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
 
 
-def figure(title: str, reports: list[dict]) -> Figure:
+def figure(title: str, reports: list[dict], voters: str) -> Figure:
     """The median of the outages; what was lost stands beside it."""
     outages = [report["outage_s"] for report in reports]
     if None in outages:
@@ -53,5 +65,5 @@ def figure(title: str, reports: list[dict]) -> Figure:
     acknowledged = sum(report["acknowledged"] for report in reports)
     lost = sum(report["lost"] for report in reports)
     twice = max(report["two_primaries_s"] for report in reports)
-    note = f"{lost} of {acknowledged} acknowledged rows lost; two writable primaries for at most {twice} s; two pgpools"
+    note = f"{lost} of {acknowledged} acknowledged rows lost; two writable primaries for at most {twice} s; {voters}"
     return of_runs(title, "s", outages, note=note)

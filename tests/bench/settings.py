@@ -12,6 +12,7 @@ MIB_PER_SCALE = 15.5  # of a fresh pgbench database
 COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
 FALSE = ("", "0", "no", "false")
 PROFILES = ("fast", "conservative")
+PGPOOLS = (2, 4)  # with one there is nobody to take over; the lab has four at most
 
 
 class BadSetting(Exception):
@@ -27,6 +28,7 @@ class Settings(t.NamedTuple):
     files: int
     false_minutes: int
     profile: str
+    pgpools: int
     keep: bool
     project: str
     subnet: str
@@ -52,6 +54,9 @@ def read(environ: t.Mapping[str, str]) -> Settings:
     profile = environ.get("BENCH_PROFILE") or PROFILES[0]
     if profile not in PROFILES:
         raise BadSetting(f"BENCH_PROFILE is '{profile}'; known are {', '.join(PROFILES)}")
+    pgpools = _number(environ, "BENCH_PGPOOLS", PGPOOLS[0])
+    if not PGPOOLS[0] <= pgpools <= PGPOOLS[1]:
+        raise BadSetting(f"BENCH_PGPOOLS is '{pgpools}': it must be a number from {PGPOOLS[0]} to {PGPOOLS[1]}")
     return Settings(
         scale=_number(environ, "BENCH_SCALE", 270),
         runs=_number(environ, "BENCH_RUNS", 3),
@@ -59,6 +64,7 @@ def read(environ: t.Mapping[str, str]) -> Settings:
         files=_number(environ, "BENCH_FILES", 200000),
         false_minutes=_number(environ, "BENCH_FALSE_MINUTES", 30),
         profile=profile,
+        pgpools=pgpools,
         keep=environ.get("LAB_KEEP", "").lower() not in FALSE,
         project=environ.get("LAB_PROJECT") or "bench",
         subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",

@@ -64,6 +64,18 @@ def test_when_the_network_is_whole_there_is_one_writable_primary(report):
     assert report["primaries_at_last"] == [report["new_primary"]]
 
 
+@pytest.mark.matrix
+def test_there_and_back(lab):
+    """A second failover right after the first one, with nothing but recover_standby.yml in between."""
+    there, back = (Drill(lab, "postmaster_killed").run() for _time in range(2))
+    assert (back["old_primary"], back["new_primary"]) == (there["new_primary"], there["old_primary"])
+    for report in (there, back):
+        print(json.dumps(report, indent=2))
+        assert report["outage_s"] <= SERVICE and report["acknowledged"] > 80
+        assert (report["lost"], report["check_cluster"]) == (0, 0)
+        assert report["two_primaries_s"] == 0 and report["primaries_at_last"] == [report["new_primary"]]
+
+
 def test_the_cluster_is_healthy_again(lab, report):
     assert report["check_cluster"] == 0
     for proxy in lab.pgpools:

@@ -92,6 +92,7 @@ def test_every_target_names_a_figure_that_is_measured():
         measure_memory,
         measure_noop,
         measure_rewind,
+        settings,
     )
 
     modules = (
@@ -99,4 +100,6 @@ def test_every_target_names_a_figure_that_is_measured():
         measure_false_alarms,
         measure_guard,
     )  # fmt: skip
-    assert set(figures.TARGETS) <= {name for module in modules for name in module.NAMES}
+    three = settings.read({"BENCH_PGPOOLS": "3"})
+    names = {name for module in modules for name in module.NAMES}
+    assert set(figures.TARGETS) <= names | {measure_faults.named(fault, three) for fault in figures.OUTAGES}

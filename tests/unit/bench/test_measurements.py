@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import types
 
 import pytest
 
-from tests.bench import figures, host, measure_delta, measure_faults, measure_memory, measure_rewind
+from tests.bench import figures, host, measure_delta, measure_faults, measure_memory, measure_rewind, settings
 from tests.bench.anatomy import anatomy
 from tests.bench.cluster import one_per_cent
 from tests.bench.failure import CannotMeasure
@@ -117,15 +118,47 @@ def fault_report(outage, lost=0):
 
 def test_an_outage_is_the_median_and_what_was_lost_is_told():
     reports = [fault_report(3.0), fault_report(2.0, lost=4), fault_report(9.0)]
-    found = measure_faults.figure("outage_host_killed", reports)
+    found = measure_faults.figure("outage_host_killed", reports, "2 pgpools, 1 of 2 votes decide")
     assert (found.name, found.value, found.runs, found.met) == ("outage_host_killed", 3.0, [3.0, 2.0, 9.0], True)
     assert found.note.startswith("4 of 300 acknowledged rows lost; two writable primaries for at most 0.9 s")
+    assert found.note.endswith("; 2 pgpools, 1 of 2 votes decide")
 
 
 def test_a_service_that_did_not_come_back_is_no_figure():
     with pytest.raises(CannotMeasure, match="host_killed"):
-        measure_faults.figure("outage_host_killed", [fault_report(None)])
+        measure_faults.figure("outage_host_killed", [fault_report(None)], "2 pgpools")
 
 
 def test_every_outage_has_a_target():
     assert set(measure_faults.NAMES) <= set(figures.TARGETS)
+    three = settings.read({"BENCH_PGPOOLS": "3"})
+    assert {measure_faults.named(name, three) for name in figures.OUTAGES} <= set(figures.TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, "outage_switched"),
+        ({"BENCH_PGPOOLS": "3"}, "outage_three_votes_switched"),
+        ({"BENCH_PROFILE": "conservative"}, "outage_conservative_switched"),
+        ({"BENCH_PROFILE": "conservative", "BENCH_PGPOOLS": "4"}, "outage_conservative_four_votes_switched"),
+    ],
+)
+def test_an_outage_is_named_by_its_setting(environ, name):
+    assert measure_faults.named("switched", settings.read(environ)) == name
+
+
+@pytest.mark.parametrize(
+    ("count", "half", "said"),
+    [
+        (2, "on", "2 pgpools, 1 of 2 votes decide"),
+        (2, "off", "2 pgpools, 2 of 2 votes decide"),
+        (3, "off", "3 pgpools, 2 of 3 votes decide"),
+        (4, "on", "4 pgpools, 2 of 4 votes decide"),
+        (4, "off", "4 pgpools, 3 of 4 votes decide"),
+    ],
+)
+def test_a_figure_names_its_quorum(monkeypatch, count, half, said):
+    monkeypatch.setattr(measure_faults.host, "run", lambda _lab, _name, _command: f"{half}\n")
+    lab = types.SimpleNamespace(pgpools=[f"app-server{number}" for number in range(count)])
+    assert measure_faults.topology(lab) == said

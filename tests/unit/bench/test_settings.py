@@ -12,13 +12,17 @@ def test_defaults_are_the_full_run():
     wanted = settings.read({})
     assert (wanted.scale, wanted.runs, wanted.files, wanted.keep) == (270, 3, 200000, False)
     assert wanted.only == settings.MEASUREMENTS
-    assert (wanted.project, wanted.profile) == ("bench", "fast")
+    assert (wanted.project, wanted.profile, wanted.pgpools) == ("bench", "fast", 2)
     assert wanted.needed_bytes > 25 * 2**30
 
 
 def test_long_measurements_run_twice_at_most():
     assert settings.read({"BENCH_RUNS": "1"}).long_runs == 1
     assert settings.read({"BENCH_RUNS": "5"}).long_runs == 2
+
+
+def test_a_third_vote_is_a_setting():
+    assert settings.read({"BENCH_PGPOOLS": "3"}).pgpools == 3
 
 
 def test_a_choice_of_measurements():
@@ -32,6 +36,8 @@ def test_a_choice_of_measurements():
         ({"BENCH_SCALE": "0"}, "BENCH_SCALE is '0'"),
         ({"BENCH_RUNS": "three"}, "BENCH_RUNS is 'three'"),
         ({"BENCH_PROFILE": "slow"}, "BENCH_PROFILE is 'slow'; known are fast, conservative"),
+        ({"BENCH_PGPOOLS": "1"}, "BENCH_PGPOOLS is '1': it must be a number from 2 to 4"),
+        ({"BENCH_PGPOOLS": "5"}, "BENCH_PGPOOLS is '5': it must be a number from 2 to 4"),
     ],
 )
 def test_nonsense_is_refused(environ, said):
