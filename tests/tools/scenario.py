@@ -12,10 +12,15 @@ import subprocess
 import sys
 import time
 
-from checks import RESULTS, ROOT, Check, environment_bin, write_junit
+from checks import CACHE, RESULTS, ROOT, Check, environment_bin, write_junit
+
+sys.path.insert(0, str(ROOT / "molecule" / "shared"))
+from lab.settings import SUITES, read_settings  # noqa: E402 (the path has to be set first)
 
 STANDBYS = {"more_standbys": "2"}
+BARE = ("default", "every_suite")  # a first deployment installs the packages
 FIRST_SUBNET = 32  # 10.1.N.0/24, one for each scenario, none of them the demo's: a lab that is up is left alone
+FIRST_SUBNET_OF_SUITES = 128  # behind those of `make bench`
 
 
 def scenarios() -> list[str]:
@@ -23,11 +28,19 @@ def scenarios() -> list[str]:
 
 
 def environment(name: str, results: str) -> dict[str, str]:
-    """Each scenario is a lab project of its own; whatever pytest runs in it leaves its results for the summary."""
+    """Each scenario is a lab project of its own, and so is one on another suite: they may run at the same time.
+
+    Whatever pytest runs in it leaves its results for the summary.
+    """
     env = dict(os.environ)
-    env.setdefault("LAB_PROJECT", "pgops-" + name.replace("_", "-"))
-    env.setdefault("LAB_SUBNET", f"10.1.{FIRST_SUBNET + scenarios().index(name)}.0/24")
-    env.setdefault("LAB_IMAGE", "bare" if name == "default" else "packages")  # a first deployment installs them
+    suite, number = "", FIRST_SUBNET + scenarios().index(name)
+    if env.get("LAB_SUITE"):
+        suite, suites = read_settings({"LAB_SUITE": env["LAB_SUITE"]}).suite, sorted(set(SUITES.values()))
+        number = FIRST_SUBNET_OF_SUITES + len(scenarios()) * suites.index(suite) + scenarios().index(name)
+        env.setdefault("MOLECULE_EPHEMERAL_DIRECTORY", str(CACHE / "molecule" / f"{suite}-{name}"))
+    env.setdefault("LAB_PROJECT", "-".join(filter(None, ("pgops", suite, name.replace("_", "-")))))
+    env.setdefault("LAB_SUBNET", f"10.1.{number}.0/24")
+    env.setdefault("LAB_IMAGE", "bare" if name in BARE else "packages")
     env.setdefault("LAB_STANDBYS", STANDBYS.get(name, "1"))
     env["PYTEST_ADDOPTS"] = (
         f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()

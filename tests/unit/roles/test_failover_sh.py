@@ -462,6 +462,47 @@ def test_after_a_promotion_it_is_not(stage):
     assert stage.text("take_back.log") == ""
 
 
+class TestAFalseAlarm:
+    """Before Pgpool-II 4.3 one session that an administrator ended makes pgpool take its server out."""
+
+    def alarmed(self, folder, version, role="f\n"):
+        stage = Stage(folder, __pgpool_version=version)
+        stage.file("take_back.sh", FAKE_TAKE_BACK)
+        (stage.folder / "take_back.sh").chmod(0o755)
+        stage.file("10.1.7.107.sql_wal", "200|0/C8|16777216\n")
+        stage.file("10.1.7.107.sql_promote", PROMOTED)
+        if role:
+            stage.file("10.1.7.106.sql_role", role)
+        return stage
+
+    @pytest.mark.parametrize("version", ["4.1.4", "4.2.22"])
+    def test_nobody_is_promoted_beside_a_primary_that_is_well(self, tmp_path, version):
+        stage = self.alarmed(tmp_path, version)
+        assert stage.run().returncode == 0
+        (event,) = stage.events()
+        assert (event["result"], event["new_primary_id"]) == ("false_alarm", None)
+        assert f"runuser -u postgres -- env PGOPS_ACCEPT_LOSS=yes {stage.script} 0" in event["message"]
+        assert "pg_promote" not in stage.text("psql.log")
+        assert stage.eventually("take_back.log", "0\n")
+        assert stage.text("failover_begun") == ""
+
+    @pytest.mark.parametrize("role", [None, "t\n"])
+    def test_a_server_that_does_not_answer_as_a_primary_is_replaced(self, tmp_path, role):
+        stage = self.alarmed(tmp_path, "4.1.4", role)
+        assert stage.run().returncode == 0
+        assert stage.events()[0]["result"] == "promoted"
+
+    def test_a_person_can_have_the_standby_promoted_all_the_same(self, tmp_path):
+        stage = self.alarmed(tmp_path, "4.1.4")
+        assert stage.run(PGOPS_ACCEPT_LOSS="yes").returncode == 0
+        assert stage.events()[0]["result"] == "promoted"
+
+    def test_later_versions_raise_no_such_alarm(self, tmp_path):
+        stage = self.alarmed(tmp_path, "4.3.5")
+        assert stage.run().returncode == 0
+        assert stage.events()[0]["result"] == "promoted"
+
+
 def test_the_failure_of_a_standby_promotes_nobody(stage):
     done = stage.run(failed=1, new_main=0, old_primary=0)
     assert done.returncode == 0

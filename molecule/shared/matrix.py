@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For a conftest: tests with the marker ``matrix`` are left to ``make test-matrix``, which has the time."""
+
+from __future__ import annotations
+
+import os
+
+
+def pytest_configure(config):
+    """The marker, for --strict-markers."""
+    config.addinivalue_line("markers", "matrix: run with PGOPS_FAULTS=all only")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave them out, and have pytest count them as deselected."""
+    if os.environ.get("PGOPS_FAULTS") != "all":
+        later = [item for item in items if item.get_closest_marker("matrix")]
+        items[:] = [item for item in items if item not in later]
+        config.hook.pytest_deselected(items=later)
