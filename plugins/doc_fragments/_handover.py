@@ -13,10 +13,11 @@ class ModuleDocFragment:
 options:
   manager:
     description:
-      - Who moves the virtual address, C(keepalived) or the watchdog of Pgpool-II.
+      - Who moves the virtual address, V(keepalived) or the watchdog of Pgpool-II.
+      - V(auto) is keepalived where it runs for the address.
     type: str
-    choices: [watchdog, keepalived]
-    required: true
+    choices: [auto, watchdog, keepalived]
+    default: auto
   address:
     description:
       - The virtual address, without a prefix length.

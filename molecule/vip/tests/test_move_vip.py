@@ -35,7 +35,8 @@ class Moving:
 
     def __init__(self, lab):
         self.lab = lab
-        self.manager = lab.vars.get("pgops_vip_manager", "watchdog")
+        kept = lab.ssh(lab.pgpools[0], "systemctl is-active --quiet keepalived").returncode == 0
+        self.manager = "keepalived" if kept else "watchdog"
         self.holder = lab.vip_holders()[0]
         self.target = next(name for name in lab.pgpools if name != self.holder)
 

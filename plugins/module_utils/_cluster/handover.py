@@ -31,7 +31,7 @@ SWITCH_COUNTS = 300  # seconds for which the note of a planned switch counts, as
 
 
 ARGUMENTS = {
-    "manager": {"type": "str", "required": True, "choices": ["watchdog", "keepalived"]},
+    "manager": {"type": "str", "default": "auto", "choices": ["auto", "watchdog", "keepalived"]},
     "address": {"type": "str", "required": True},
     "port": {"type": "int", "default": 5432},
     "target": {"type": "str", "required": True},
@@ -68,6 +68,14 @@ class Handover:
     def __init__(self, wanted, *, runner, clock, titles=sessions.read_titles, epoch=time.time):
         self.wanted, self._runner, self._clock, self._titles, self._epoch = wanted, runner, clock, titles, epoch
         self.claim = Claim(wanted.claim, target=wanted.target, limit=wanted.claim_limit, server=_here(), epoch=epoch)
+
+    @property
+    def manager(self):
+        """Who moves the address here: what runs counts, unless it was said."""
+        if self.wanted.manager != "auto":
+            return self.wanted.manager
+        there = os.path.isdir(self.wanted.folder) and self._active("keepalived.service")
+        return "keepalived" if there else "watchdog"
 
     # --- what is ---
 
@@ -119,7 +127,7 @@ class Handover:
     def _clients(self):
         """With the watchdog the whole Pgpool stops; with keepalived only who came through the address is touched."""
         peers = None
-        if self.wanted.manager == "keepalived":
+        if self.manager == "keepalived":
             words = ("ss", "-Htn", "state", "established", *self._through_address())
             peers = sessions.parse_peers(self._runner.run(words, timeout=10).stdout)
         return sessions.chosen(sessions.parse_titles(self._titles()), peers=peers, ignored=self.wanted.ignored_users)
@@ -131,7 +139,7 @@ class Handover:
 
     def away(self, drain):
         """Give the address up, at a quiet moment if there is one within ``drain`` seconds."""
-        if self.wanted.manager == "keepalived":
+        if self.manager == "keepalived":
             return self._away_from_keepalived(drain)
         return self._away_from_watchdog(drain)
 
@@ -188,7 +196,7 @@ class Handover:
         """Be as before the move: free to take the address, without taking it."""
         self.claim.drop()
         changed = False
-        if self.wanted.manager == "keepalived":
+        if self.manager == "keepalived":
             if self._read("moved_away") == "1":
                 self._write("0")
                 changed = True
@@ -203,7 +211,7 @@ class Handover:
 
     def would_change(self, state):
         """Would this act change anything?"""
-        keepalived = self.wanted.manager == "keepalived"
+        keepalived = self.manager == "keepalived"
         if state == "away":
             there = self._read("moved_away") != "1" if keepalived else self._active(self.wanted.service)
             return there or self.holds()

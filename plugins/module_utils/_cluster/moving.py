@@ -64,12 +64,17 @@ class _Case:
 
     def __init__(self, view, target, answers, asked, wanted):
         self.view, self.target, self.answers, self.asked = view, target, answers, asked or {}
-        self.manager, self.witnesses, self.half_votes = wanted["manager"], wanted["witnesses"], wanted["half_votes"]
+        self.witnesses, self.half_votes = wanted["witnesses"], wanted["half_votes"]
         self.proxies = {p["host"]: p for p in view["pgpools"]}
+        self.manager = wanted["manager"] if wanted["manager"] != "auto" else self._running_manager()
         self.here = self.proxies.get(target)
 
     def handover(self, host):
         return (self.answers.get(host) or {}).get("handover") or {}
+
+    def _running_manager(self):
+        kept = [(self.handover(host).get("keepalived") or {}).get("active") for host in self.proxies]
+        return "keepalived" if any(kept) else "watchdog"
 
     def candidates(self):
         """Who can have the address at all."""

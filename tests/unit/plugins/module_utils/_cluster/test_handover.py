@@ -163,6 +163,14 @@ def test_what_is_told(tmp_path, manager):
     assert told["keepalived"] == (files if manager == "keepalived" else None)
 
 
+def test_which_manager_it_is_can_be_seen(tmp_path):
+    host = Host(tmp_path)
+    auto = Handover(host.wanted._replace(manager="auto"), runner=host, clock=host.clock)
+    assert auto.manager == "keepalived"
+    host.active.discard("keepalived.service")
+    assert auto.manager == "watchdog"
+
+
 def test_a_planned_switch_is_noticed(tmp_path):
     host = Host(tmp_path)
     (tmp_path / "switch").write_text("0 to 1\n")

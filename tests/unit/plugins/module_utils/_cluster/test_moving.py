@@ -88,6 +88,13 @@ def test_what_stands_in_the_way(manager, break_it, words):
     assert "Nothing was changed. Next: " in found["message"]
 
 
+@pytest.mark.parametrize("manager", ["watchdog", "keepalived"])
+def test_which_manager_it_is_can_be_seen(manager):
+    case = m.case(manager)
+    case["wanted"]["manager"] = "auto"
+    assert gate(case)["manager"] == manager and gate(case)["allowed"]
+
+
 def test_a_host_that_is_no_pgpool():
     assert "not a pgpool host" in gate(target="postgres-db1")["message"]
 
