@@ -121,6 +121,9 @@ probe:
     usual_gap:
       description: The median of all those times.
       type: float
+    in_time:
+      description: Whether it was told to end, or had enough answers, before O(limit). If not, it missed what came later.
+      type: bool
 """
 
 import os

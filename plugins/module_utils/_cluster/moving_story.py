@@ -102,7 +102,7 @@ def move_result(gate, view, target, acts, probe_host="", check_mode=False):
         "old_holder": gate["holder"],
         "new_holder": target,
         "ended_leftovers": list(gate["leftovers"]),
-        "gap_seconds": probe.get("gap"),
+        "gap_seconds": probe.get("gap") if probe.get("in_time", True) else None,
         "probe": dict(probe, host=probe_host) if probe else None,
         "sessions": drained.get("sessions"),
         "busy": drained.get("busy"),
@@ -146,6 +146,8 @@ def _measured(facts):
     probe = facts["probe"]
     if not probe or probe.get("gap") is None:
         return f"The clients' gap was not measured: {(probe or {}).get('error') or 'nobody was asked to'}."
+    if not probe.get("in_time", True):
+        return "The clients' gap was not measured: the client's time was over before the move was."
     return (
         f"Nobody answered a client on {probe['host']} through {facts['address']} for {probe['gap']:g} s "
         f"({probe['answers']} answers, {probe['usual_gap']:g} s apart as a rule; {probe['failures']} attempts failed)."

@@ -40,6 +40,7 @@ class Seen(t.NamedTuple):
     answers: list
     failures: list
     ended: float
+    in_time: bool = True  # it was told to end, or had enough; else its own limit ended it, and it missed what came later
 
 
 def summary(seen, epoch_of=lambda moment: moment):
@@ -57,6 +58,7 @@ def summary(seen, epoch_of=lambda moment: moment):
         "gap_ended": None if longest is None else round(epoch_of(longest[2]), 3),
         "usual_gap": round(statistics.median(one[0] for one in silences), 3) if silences else None,
         "error": seen.failures[-1] if seen.failures else None,
+        "in_time": seen.in_time,
     }
 
 
@@ -79,7 +81,8 @@ class Probe:
             self._attempts = [one for one in self._attempts if self._goes_on(one)]
         for one in self._attempts:
             one.close()
-        return Seen(self._answers, self._failures, self._now())
+        ended = self._now()
+        return Seen(self._answers, self._failures, ended, ended - began < self.wanted.limit)
 
     def _over(self, began):
         if self.wanted.enough and len(self._answers) >= self.wanted.enough:

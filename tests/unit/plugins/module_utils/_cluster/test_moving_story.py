@@ -113,6 +113,12 @@ def test_a_gap_that_was_not_measured_is_no_gap_of_zero():
     assert "nobody was asked to" in "\n".join(result({"away": AWAY})["story"])
 
 
+def test_a_client_whose_time_was_over_has_not_measured_the_move():
+    found = result({"away": AWAY, "probe": dict(PROBE, in_time=False)})
+    assert found["gap_seconds"] is None
+    assert "not measured: the client's time was over" in "\n".join(found["story"])
+
+
 def test_check_mode_changes_nothing():
     found = result(check_mode=True)
     assert not found["changed"] and found["would_change"]

@@ -73,7 +73,8 @@ def test_it_ends_when_its_file_is_gone(tmp_path):
 
 
 def test_it_ends_by_itself():
-    assert len(run([], limit=0.05).answers) > 1
+    seen = run([], limit=0.05)
+    assert len(seen.answers) > 1 and not seen.in_time and run([], enough=1).in_time
 
 
 @pytest.mark.parametrize(
