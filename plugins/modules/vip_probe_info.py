@@ -122,7 +122,7 @@ probe:
       description: The median of all those times.
       type: float
     in_time:
-      description: Whether it was told to end, or had enough answers, before O(limit). If not, it missed what came later.
+      description: Whether it ended before O(limit). If not, it missed what came later.
       type: bool
 """
 

@@ -40,7 +40,7 @@ class Seen(t.NamedTuple):
     answers: list
     failures: list
     ended: float
-    in_time: bool = True  # it was told to end, or had enough; else its own limit ended it, and it missed what came later
+    in_time: bool = True  # else its own limit ended it, and it missed what came later
 
 
 def summary(seen, epoch_of=lambda moment: moment):
