@@ -32,7 +32,7 @@ _value:
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import depose, depose_story
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import depose, depose_story, moving_story
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.findings import MAX_LAG_BYTES, findings, verdict
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.gates import deploy_gate, recovery_gate
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members import (
@@ -41,6 +41,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
     pgpool_members,
     topology_problems,
 )
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.moving import move_gate
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
@@ -120,6 +121,21 @@ def cluster_report(view, max_lag_bytes=MAX_LAG_BYTES):
     return {"schema": 1, "verdict": word, "findings": found, "screen": render(view, found, word)}
 
 
+def move_gate_of(view, target, answers, asked, wanted):
+    """May the target take the virtual address? ``answers``: a loop's results of vip_handover_info."""
+    return move_gate(view, target, _by_host(answers), asked, wanted)
+
+
+def move_missing(view, gate, target, answers):
+    """What is not as it should be after a move."""
+    return moving_story.missing(view, gate, target, _by_host(answers))
+
+
+def move_standing(view, answers):
+    """Where things stand after a move that failed."""
+    return moving_story.standing(view, _by_host(answers))
+
+
 class FilterModule:
     """Decisions over the whole cluster, for the playbooks."""
 
@@ -139,6 +155,12 @@ class FilterModule:
             "failover_refused": depose_story.refused_promotion,
             "failover_result": depose_story.result,
             "member_address": member_address,
+            "move_gate": move_gate_of,
+            "move_missing": move_missing,
+            "move_plan": moving_story.plan_text,
+            "move_rejoined": moving_story.rejoined,
+            "move_result": moving_story.move_result,
+            "move_standing": move_standing,
             "pgpool_members": pgpool_members,
             "recovery_gate": recovery_gate,
             "recovery_plan": described,

@@ -98,9 +98,15 @@ def _proxy(member, answer, nodes):
         "quorum": watchdog.get("quorum"),
         "leader": watchdog.get("leader"),
         "watchdog": [
-            {"name": n.get("name"), "hostname": n.get("hostname"), "state": n.get("state_name")}
+            {
+                "name": n.get("name"),
+                "hostname": n.get("hostname"),
+                "state": n.get("state_name"),
+                "priority": n.get("priority"),
+            }
             for n in watchdog.get("nodes") or ()
         ],
+        "votes_required": watchdog.get("nodes_required"),
     }
 
 
