@@ -31,7 +31,12 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, vip_fit
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import commands, ownership, settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import (
+    commands,
+    ownership,
+    query_cache,
+    settings,
+)
 
 
 def pgpool_setting(name, value, version):
@@ -134,6 +139,8 @@ class FilterModule:
             "pgpool_host_commands": pgpool_host_commands,
             "pgpool_major": pgpool_major,
             "pgpool_setting": pgpool_setting,
+            "query_cache_mode": query_cache.mode,
+            "query_cache_problem": query_cache.problem,
             "vip_commands": vip_commands,
             "vip_fit_problem": vip_fit_problem,
         }
