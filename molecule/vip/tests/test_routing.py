@@ -181,3 +181,125 @@ def test_a_weight_is_a_share_and_0_is_none(lab, cluster):
 
 def parent(lab, proxy):
     return lab.run(proxy, "systemctl show --value --property=MainPID pgpool2").strip()
+
+
+# ---- What must reach the primary -------------------------------------------------------------------------------------
+
+WRITES = {
+    "insert": f"INSERT INTO routing.notes (said) VALUES ('x') RETURNING {WHO[7:]}",
+    "update": f"UPDATE routing.notes SET said = 'y' WHERE id = 1 RETURNING {WHO[7:]}",
+    "select for update": f"SELECT {WHO[7:]} FROM routing.notes WHERE id = 1 FOR UPDATE",
+    "select for share": f"SELECT {WHO[7:]} FROM routing.notes WHERE id = 1 FOR SHARE",
+    "a CTE that writes": "WITH new AS (INSERT INTO routing.notes (said) VALUES ('z') RETURNING id) "
+    f"SELECT {WHO[7:]} FROM new",
+    "nextval": f"SELECT {WHO[7:]}, nextval('routing.numbers')",
+    "setval": f"SELECT {WHO[7:]}, setval('routing.numbers', 7)",
+    "nextval with its schema": f"SELECT {WHO[7:]}, pg_catalog.nextval('routing.numbers')",
+    "NEXTVAL in capitals": f"SELECT {WHO[7:]}, NEXTVAL('routing.numbers')",
+    "nextval in a subquery": f"SELECT {WHO[7:]} FROM (SELECT nextval('routing.numbers')) AS one",
+    "nextval in a condition": f"SELECT {WHO[7:]} WHERE nextval('routing.numbers') > 0",
+}
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_what_writes_reaches_the_primary(lab, cluster, objects, door, kind):
+    with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
+        assert client.server(WRITES[kind]) == cluster.primary
+        assert client.server() == cluster.standby, "one such statement does not change where the session reads"
+
+
+def test_currval_and_lastval_are_those_of_the_session(lab, cluster, objects, door):
+    with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
+        (number,) = client.ask("SELECT nextval('routing.numbers')")[0]
+        assert client.ask("SELECT currval('routing.numbers'), lastval()") == [(number, number)]
+        assert client.server(f"SELECT {WHO[7:]}, lastval()") == cluster.primary
+
+
+def test_a_select_after_a_write_in_a_transaction_sees_it(lab, cluster, objects, door):
+    with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
+        client.ask("BEGIN")
+        assert client.server() == cluster.standby, "until it writes, a transaction reads where its session does"
+        (number,) = client.ask("INSERT INTO routing.notes (said) VALUES ('mine') RETURNING id")[0]
+        seen = client.ask(f"SELECT {WHO[7:]}, count(*) FROM routing.notes WHERE id = {number}")
+        assert seen == [(lab.address(cluster.primary), 1)]
+        client.ask("COMMIT")
+        assert client.server() == cluster.standby
+
+
+@contextlib.contextmanager
+def write_functions(lab, *names):
+    """The setting, as the role renders it (test_pgpool.py), without a deployment in between."""
+    given = ",".join(("currval", "lastval", "nextval", "setval", *names))
+    path = "/etc/pgpool2/pgpool.conf"
+    for proxy in lab.pgpools:
+        change = rf"s/^\(write\|black\)_function_list = .*/\1_function_list = '{given}'/"
+        lab.run(proxy, f"cp -p {path} {path}.routing && sed -i {json.dumps(change)} {path} && systemctl reload pgpool2")
+    try:
+        yield
+    finally:
+        for proxy in lab.pgpools:
+            lab.run(proxy, f"mv {path}.routing {path} && systemctl reload pgpool2")
+
+
+def test_a_function_that_writes_needs_to_be_named(lab, cluster, objects):
+    """Without its name in the list it fails on a standby; with it, it reaches the primary from every session."""
+    with contextlib.closing(on_standby(lab, lab.vip, cluster.standby)) as client:
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            client.ask("SELECT routing.note('lost')")
+    with write_functions(lab, "note"):
+        for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
+            eventually(lambda a=address: noted(lab, a, cluster), timeout=30)
+            for call in ("routing.note('one')", "routing.NOTE('two')"):
+                assert noted(lab, address, cluster, call)
+
+
+def noted(lab, address, cluster, call="routing.note('tried')"):
+    with contextlib.closing(on_standby(lab, address, cluster.standby)) as client:
+        try:
+            return client.server(f"SELECT {WHO[7:]}, {call}") == cluster.primary
+        except psycopg2.errors.ReadOnlySqlTransaction:
+            return False
+
+
+# ---- Who must get nothing --------------------------------------------------------------------------------------------
+
+
+def pcp(lab, proxy, verb, node):
+    lab.run(proxy, f"timeout 20 runuser -u postgres -- {verb} -h localhost -U pgpoolad -w -n {node}")
+
+
+def test_a_detached_standby_gets_nothing(lab, cluster):
+    """Only standbys are detached: without its primary a pgpool fails over."""
+    node = cluster.id(cluster.standby)
+    pcp(lab, lab.pgpools[0], "pcp_detach_node", node)
+    try:
+        eventually(lambda: not any(state != "down" for state, _role in cluster.statuses(cluster.standby)))
+        for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
+            assert servers(lab, address)[cluster.standby] == 0
+    finally:
+        pcp(lab, lab.pgpools[0], "pcp_attach_node", node)
+    eventually(cluster.healthy, timeout=60)
+    for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
+        eventually(lambda a=address: servers(lab, a, 20)[cluster.standby] > 0)
+
+
+def test_a_lagging_standby_is_passed_over_until_it_has_caught_up(lab, cluster, objects):
+    """It is still attached, and a session that read from it reads from the primary from then on."""
+    addresses = (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip)
+    reader = on_standby(lab, lab.vip, cluster.standby)
+    lab.sql(cluster.standby, "SELECT pg_wal_replay_pause()")
+    try:
+        filler = f"SELECT count(pg_logical_emit_message(false, 'routing', repeat('x', 1048576))) FROM generate_series(1, {LAG})"
+        lab.sql(cluster.primary, filler, user="dbadmin")
+        assert cluster.lag() > 10_000_000
+        for address in addresses:
+            eventually(lambda a=address: servers(lab, a, 10)[cluster.standby] == 0, timeout=NOTICE)
+            assert servers(lab, address)[cluster.standby] == 0
+        assert reader.server() == cluster.primary
+        assert cluster.up(cluster.standby), "it is passed over, not taken out"
+    finally:
+        reader.close()
+        lab.sql(cluster.standby, "SELECT pg_wal_replay_resume()")
+    eventually(lambda: cluster.lag() == 0, timeout=60)
+    for address in addresses:
+        eventually(lambda a=address: servers(lab, a, 20)[cluster.standby] > 0, timeout=NOTICE)
