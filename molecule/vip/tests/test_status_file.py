@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pgpool_status that is stale, damaged or gone: pgpool starts, and every write reaches the true primary (docs/routing.md)."""
+"""A pgpool_status that is stale, damaged or gone: every write reaches the true primary (docs/routing.md)."""
 
 from __future__ import annotations
 
@@ -197,7 +197,9 @@ def test_pgpool_starts_before_the_databases(lab, cluster):
         lab.run(name, "systemctl stop 'postgresql@*-main.service'")
     put(lab, stale(cluster, "down", "up"))
     start(lab)
-    eventually(lambda: all(lab.ssh(proxy, "pgrep -f '^pgpool: PCP'").returncode == 0 for proxy in lab.pgpools), timeout=START)
+    eventually(
+        lambda: all(lab.ssh(proxy, "pgrep -f '^pgpool: PCP'").returncode == 0 for proxy in lab.pgpools), timeout=START
+    )
     for name in (cluster.primary, cluster.standby):
         lab.run(name, "systemctl start --no-block 'postgresql@*-main.service' || true; systemctl start postgresql")
     eventually(lambda: writes_reach(lab, cluster.primary), timeout=START)

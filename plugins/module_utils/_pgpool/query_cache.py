@@ -18,14 +18,18 @@ def mode(value):
 
 
 def problem(value, pgpools, host):
-    """Why the cache cannot be like this with so many pgpools; an empty text when it can."""
+    """Why the cache cannot be like this with so many pgpools; an empty text when it can.
+
+    Also with memcached a pgpool keeps in files of its own which answers a table is part of (``memqcache_oiddir``): a
+    write through one pgpool cannot find, and so does not remove, what another one has cached.
+    """
     chosen = mode(value)
     if not chosen:
         return f'pgops_query_cache is off, memcached or shmem, found "{value}"'
-    if chosen == SHMEM and pgpools > 1:
+    if chosen != OFF and pgpools > 1:
         return (
-            f"pgops_query_cache is shmem, and there are {pgpools} pgpools: each would keep a cache of its own and go on serving "
-            "what another one has changed"
+            f"pgops_query_cache is {chosen}, and there are {pgpools} pgpools: each knows only the answers that it has "
+            "cached itself, so the others go on serving what one of them has changed. Next: leave it off"
         )
     if chosen == MEMCACHED and not str(host).strip():
         return "pgops_query_cache is memcached, and pgops_memcached_host is not set"

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps Pgpool-II from believing a stale pgpool_status: asks the databases before pgpool starts, and corrects the file.
 
-Pgpool-II remembers in that file which backend is down, and believes it for ever. When it says that the primary is down,
-pgpool finds no primary and sends INSERTs to a standby; when the file is gone, a false primary counts as good as the true one.
+Pgpool-II remembers in that file which backend is down, and believes it for ever. When it says that the primary is
+down, pgpool finds no primary and sends INSERTs to a standby; when the file is gone, a false primary is as good as the
+true one.
 
 * The true primary is up, and a false one is down: see ``decide``. A standby that is down stays down.
-* Where the file says nothing of a backend (it is gone, too short or damaged), a standby is up when the primary streams to it.
-* Where no primary answers, nothing that the file says is changed. Where two cannot be told apart, pgpool does not start.
+* Where the file says nothing of a backend (it is gone, too short or damaged), a standby is up if the primary streams
+  to it.
+* Where no primary answers, nothing that the file says is changed. Where two cannot be told apart, pgpool does not
+  start.
 
     status_file.py            before the start (ExecStartPre); 1: two primaries
-    status_file.py --settle   after it (ExecStartPost): until pgpool has the primary for the primary, for ten minutes at most
+    status_file.py --settle   after it (ExecStartPost): until pgpool has the primary for it, for ten minutes at most
 
 Runs as pgpool's user; its .pgpass and .pcppass have the passwords. A pgpool that joins others takes their view instead.
 (Installed by the role pgops.pgpool.pgpool, which puts the first line with the interpreter in front.)
@@ -23,6 +26,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -80,7 +84,7 @@ def read_words(text, count):
 def true_primary(words, answers):
     """Return (the number of the true primary or None, why it cannot be told).
 
-    The one on the newest timeline is the true one. On one timeline, or of two clusters: the only one that is up in the file.
+    It is the one on the newest timeline. On one timeline, or of two clusters: the only one that is up in the file.
     """
     primaries = [number for number, answer in enumerate(answers) if answer.role == PRIMARY]
     if not primaries:
@@ -142,7 +146,9 @@ def _without_primary(words, there, doubt):
     if not there or None not in words:
         return Decision(words if there else None, reasons)
     new = tuple(UP if word is None else word for word in words)
-    more = tuple(f"backend {number} is up: nothing was known of it" for number, word in enumerate(words) if word is None)
+    more = tuple(
+        f"backend {number} is up: nothing was known of it" for number, word in enumerate(words) if word is None
+    )
     return Decision(new, reasons + more)
 
 
@@ -223,7 +229,7 @@ def write_file(path, words):
         stream.flush()
         os.fsync(stream.fileno())
     if os.path.exists(path):
-        os.replace(path, path + ".found")
+        shutil.copyfile(path, path + ".found")
     os.replace(path + ".new", path)
 
 
@@ -249,7 +255,7 @@ def correct(config):
     if decision.refusal:
         say(
             f"pgpool is not started, since writes could go to the wrong server: {decision.refusal}. Next: "
-            f"ansible-playbook check_cluster.yml shows them; stop the one that is wrong, or say which one is {UP} in {path}",
+            f"ansible-playbook check_cluster.yml shows them; stop the wrong one, or say which one is {UP} in {path}",
             level=3,
         )
         return 1

@@ -74,7 +74,9 @@ DECISIONS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "answers", "becomes"), [case[1:] for case in DECISIONS], ids=[c[0] for c in DECISIONS])
+@pytest.mark.parametrize(
+    ("words", "answers", "becomes"), [case[1:] for case in DECISIONS], ids=[c[0] for c in DECISIONS]
+)
 def test_decision(words, answers, becomes):
     decision = decided(words, answers)
     assert decision.refusal == ""
@@ -134,7 +136,8 @@ for node; do :; done
 case $0 in
   *pcp_attach_node) echo up >"$FAKES/state.$node"; echo primary >"$FAKES/role.$node";;
   *pcp_promote_node) echo primary >"$FAKES/role.$node";;
-  *) printf 'Status Name : %s\nBackend Role : primary\nRole : %s\n' "$(cat "$FAKES/state.$node")" "$(cat "$FAKES/role.$node")";;
+  *) state=$(cat "$FAKES/state.$node") role=$(cat "$FAKES/role.$node")
+     printf 'Status Name : %s\nBackend Role : primary\nRole : %s\n' "$state" "$role";;
 esac
 """
 

@@ -31,8 +31,10 @@ def test_what_a_person_may_write(value, mode):
     [
         ("off", 2, "", ""),
         ("shmem", 1, "", ""),
-        ("memcached", 2, "10.1.7.1", ""),
-        ("shmem", 2, "", "each would keep a cache of its own"),
+        ("memcached", 1, "10.1.7.1", ""),
+        ("off", 3, "", ""),
+        ("shmem", 2, "", "each knows only the answers that it has cached itself"),
+        ("memcached", 2, "10.1.7.1", "is memcached, and there are 2 pgpools"),
         ("memcached", 1, " ", "pgops_memcached_host is not set"),
         ("on", 1, "", 'found "on"'),
     ],
