@@ -145,37 +145,36 @@ def test_pgpool_counts_what_the_servers_say(lab, cluster):
         before = select_counts(lab, proxy)
         seen = servers(lab, lab.address(proxy), 40)
         after = select_counts(lab, proxy)
-        assert {name: after[name] - before[name] for name in seen} == seen
+        for name, count in seen.items():  # others may ask, too
+            assert after[name] - before[name] >= count, (before, seen, after)
 
 
 @contextlib.contextmanager
-def weights(lab, **given):
+def weights(lab, given):
     """Deploy with other weights, as a user does it; put them back afterwards."""
     path = lab.folder / "inventory.json"
     before = path.read_text(encoding="utf-8")
     inventory = json.loads(before)
     for name, weight in given.items():
-        inventory["_meta"]["hostvars"][name.replace("_", "-")]["pgops_backend_weight"] = weight
+        inventory["_meta"]["hostvars"][name]["pgops_backend_weight"] = weight
     try:
         path.write_text(json.dumps(inventory), encoding="utf-8")
-        yield lab.playbook("deploy_cluster.yml", "--tags", "always,pgpool", "--limit", "all")
+        lab.playbook("deploy_cluster.yml")
+        yield
     finally:
         path.write_text(before, encoding="utf-8")
         lab.playbook("deploy_cluster.yml")
 
 
-def test_a_weight_is_a_share_and_0_is_none(lab, cluster):
+@pytest.mark.parametrize(("weight", "share"), [(3, 0.75), pytest.param(0, 0, marks=pytest.mark.matrix)])
+def test_a_weight_is_a_share_and_0_is_none(lab, cluster, weight, share):
     started = {proxy: parent(lab, proxy) for proxy in lab.pgpools}
-    keep = {cluster.primary.replace("-", "_"): 1, cluster.standby.replace("-", "_"): 3}
-    with weights(lab, **keep):
+    with weights(lab, {cluster.primary: 1, cluster.standby: weight}):
         for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
-            eventually(lambda a=address: is_share(servers(lab, a)[cluster.standby], 0.75), timeout=60)
+            # A reload is taken up by one process after the other.
+            eventually(lambda a=address: is_share(servers(lab, a)[cluster.standby], share), timeout=60)
             counts = servers(lab, address)
-            assert is_share(counts[cluster.standby], 0.75) and is_share(counts[cluster.primary], 0.25), counts
-    with weights(lab, **dict(keep, **{cluster.standby.replace("-", "_"): 0})):
-        for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
-            eventually(lambda a=address: servers(lab, a, 20)[cluster.standby] == 0, timeout=60)
-            assert servers(lab, address)[cluster.standby] == 0
+            assert is_share(counts[cluster.standby], share), counts
     assert {proxy: parent(lab, proxy) for proxy in lab.pgpools} == started, "a weight takes a reload, no restart"
 
 
