@@ -7,7 +7,7 @@ RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
 # SUITE:SCENARIO is a scenario on another suite than Debian 12.
-SCENARIOS := failover default recover_standby more_standbys interrupted trixie:every_suite user_directory old_versions
+SCENARIOS := failover default recover_standby more_standbys interrupted user_directory old_versions
 # For `test-matrix`: every case of `interrupted`, every fault of `failover`, and each suite with its PostgreSQL and Pgpool-II.
 MATRIX := bookworm:interrupted bookworm:failover
 MATRIX += bullseye:every_suite bookworm:every_suite trixie:every_suite forky:every_suite

@@ -47,6 +47,11 @@ class Pair:
         rows = self.lab.sql(self.primary, "SELECT state FROM pg_stat_replication WHERE state = 'streaming'")
         return len(rows) == len(self.lab.databases) - 1
 
+    def lag(self):
+        """Bytes that the standbys have not replayed yet."""
+        lag = "coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)"
+        return int(self.lab.sql(self.primary, f"SELECT {lag} FROM pg_stat_replication")[0][0])
+
     def state(self, name):
         return json.loads(self.lab.run(name, "cat /run/pgops/guard-state.json"))
 

@@ -37,6 +37,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import (
     lint,
     lint_view,
     ownership,
+    query_cache,
     settings,
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_texts import ABOUT_THE_FILE, ERROR
@@ -148,6 +149,8 @@ class FilterModule:
             "pgpool_host_commands": pgpool_host_commands,
             "pgpool_major": pgpool_major,
             "pgpool_setting": pgpool_setting,
+            "query_cache_mode": query_cache.mode,
+            "query_cache_problem": query_cache.problem,
             "vip_commands": vip_commands,
             "vip_fit_problem": vip_fit_problem,
         }

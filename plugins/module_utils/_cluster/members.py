@@ -21,6 +21,7 @@ REQUIRED_SECRETS = (
     "pgops_pcp_password",
     "pgops_watchdog_authkey",
 )
+HEAVIEST = 1000000  # far more than anybody needs, and far less than what Pgpool-II cannot add up
 
 
 def slot_name(backend_id):
@@ -33,10 +34,21 @@ def address_of(name, variables):
     return str(variables.get("pgops_address") or variables.get("ansible_host") or name)
 
 
+def weight_of(variables):
+    """The share of the SELECTs that a host gets, as a number; None: it is none, or below 0."""
+    try:
+        weight = float(variables.get("pgops_backend_weight", 1))
+    except (TypeError, ValueError):
+        return None
+    if not 0 <= weight <= HEAVIEST:
+        return None
+    return int(weight) if weight == int(weight) else weight
+
+
 def database_members(names, hostvars):
     """Return the database hosts, in the order of their backend ids.
 
-    Each is a dict of name, backend_id (int, or None when it is not declared), address, port and slot.
+    Each is a dict of name, backend_id (int, or None when it is not declared), address, port, slot and weight.
     """
     members = []
     for name in names:
@@ -49,6 +61,7 @@ def database_members(names, hostvars):
                 "address": address_of(name, variables),
                 "port": int(variables.get("pgops_postgresql_port") or 5432),
                 "slot": slot_name(backend_id),
+                "weight": weight_of(variables),
             }
         )
     return sorted(members, key=lambda m: (m["backend_id"] is None, m["backend_id"] or 0, m["name"]))
@@ -88,6 +101,7 @@ def topology_problems(databases, pgpools, variables):
     problems += _id_problems(databases, "backend_id", "pgops_backend_id")
     problems += _id_problems(pgpools, "pgpool_id", "pgops_pgpool_id")
     problems += _address_problems(databases + pgpools)
+    problems += _weight_problems(databases)
     problems += _vip_problems(variables)
     problems += manager_problems(str(variables.get("pgops_vip_manager") or "watchdog"), pgpools)
     problems += [
@@ -125,6 +139,17 @@ def _address_problems(members):
     return problems
 
 
+def _weight_problems(databases):
+    problems = [
+        f"{m['name']}: pgops_backend_weight is a number from 0 (no SELECTs) to {HEAVIEST}"
+        for m in databases
+        if m["weight"] is None
+    ]
+    if databases and all(m["weight"] == 0 for m in databases):
+        problems.append("pgops_backend_weight is 0 on every database host: nobody is left for the SELECTs")
+    return problems
+
+
 def _vip_problems(variables):
     required = ("pgops_vip", "pgops_vip_prefix", "pgops_vip_interface", "pgops_cluster_network")
     problems = [f"{name} is not set" for name in required if not variables.get(name)]
@@ -146,4 +171,5 @@ __all__ = (
     "pgpool_members",
     "slot_name",
     "topology_problems",
+    "weight_of",
 )

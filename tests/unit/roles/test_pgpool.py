@@ -232,6 +232,43 @@ def test_extra_settings_come_last_and_win():
     assert text.count("\nlog_connections =") == 1
 
 
+def test_each_backend_has_the_weight_of_its_host():
+    variables = cluster(3)
+    variables["hostvars"]["postgres-db2"]["pgops_backend_weight"] = "3"
+    variables["hostvars"]["postgres-db3"]["pgops_backend_weight"] = 0
+    values = settings.parse(render("pgpool", "pgpool.conf.j2", variables))
+    assert [values[f"backend_weight{number}"] for number in range(3)] == ["1", "3", "0"]
+
+
+@pytest.mark.parametrize(("version", "name"), [("4.1.4", "black_function_list"), ("4.3.5", "write_function_list")])
+def test_functions_that_write_are_added_to_the_classic_list(version, name):
+    assert conf(__pgpool_version=version)[name] == "'currval,lastval,nextval,setval'"
+    values = conf(__pgpool_version=version, pgops_write_functions=["book", "nextval"])
+    assert values[name] == "'currval,lastval,nextval,setval,book'"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("mode", ["off", False, "shmem", "memcached"])
+def test_the_query_cache_is_off_unless_told(version, mode):
+    chosen = {"pgops_query_cache": mode, "pgops_memcached_host": "10.1.7.9", "__pgpool_version": version}
+    values = conf(pgpools=1, **chosen)
+    assert values["memory_cache_enabled"] == ("on" if mode in ("shmem", "memcached") else "off")
+    assert values["clear_memqcache_on_escalation"] == "on"
+    seen = [values.get(f"memqcache_{name}") for name in ("method", "memcached_host", "memcached_port")]
+    assert seen == {
+        "shmem": ["'shmem'", None, None],
+        "memcached": ["'memcached'", "'10.1.7.9'", "11211"],
+    }.get(mode, [None] * 3)
+    assert [name for name in values if settings.lookup(name, version) is None] == []
+
+
+def test_the_unit_corrects_the_status_file_before_the_start():
+    unit = render("pgpool", "pgpool2.service.conf.j2", cluster())
+    script, config = "/etc/pgpool2/status_file.py", "--config /etc/pgpool2/status_file.json"
+    assert f"ExecStartPre={script} {config}" in unit, "its failure keeps pgpool from starting: two primaries"
+    assert f"ExecStartPost=-/usr/bin/setsid -f {script} --settle {config}" in unit
+
+
 @pytest.mark.parametrize(("ssl", "kind"), [(True, "hostssl"), (False, "host")])
 def test_pool_hba_asks_everybody_for_a_password_and_for_tls_where_it_is_on(ssl, kind):
     networks = ["10.1.7.0/24", "10.1.8.0/24"]

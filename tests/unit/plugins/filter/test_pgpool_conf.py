@@ -69,6 +69,11 @@ def test_commands():
         F["fence_command"]("a b*")
 
 
+def test_the_query_cache():
+    assert F["query_cache_mode"](False) == "off"
+    assert "2 pgpools" in F["query_cache_problem"]("shmem", 2, "")
+
+
 def test_the_fit_of_an_address():
     text = '[{"ifname": "eth0", "addr_info": [{"family": "inet", "local": "10.1.7.104", "prefixlen": 24}]}]'
     vip = {"address": "10.1.7.100", "prefix": 24, "interface": "eth0"}

@@ -10,6 +10,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members impo
     database_members,
     pgpool_members,
     topology_problems,
+    weight_of,
 )
 
 HOSTVARS = {
@@ -58,6 +59,16 @@ BAD = {
         {},
         "have the same address",
     ),
+    "weight": (
+        dict(HOSTVARS, db2={"pgops_backend_id": 1, "pgops_backend_weight": "a lot"}),
+        {},
+        "db2: pgops_backend_weight is a number from 0",
+    ),
+    "no weight at all": (
+        {name: dict(variables, pgops_backend_weight=0) for name, variables in HOSTVARS.items()},
+        {},
+        "nobody is left for the SELECTs",
+    ),
     "missing password": (None, {"pgops_pcp_password": ""}, "pgops_pcp_password is not set"),
     "no vip": (None, {"pgops_vip": ""}, "pgops_vip is not set"),
     "bad vip": (None, {"pgops_vip": "10.0.0.300"}, "not valid"),
@@ -73,3 +84,16 @@ def test_each_fault_is_named(case):
 
 def test_a_secret_is_never_part_of_a_problem():
     assert "secret" not in " ".join(problems(pgops_vip=""))
+
+
+@pytest.mark.parametrize(
+    ("given", "weight"),
+    [(1, 1), ("3", 3), (0, 0), (0.5, 0.5), ("0.25", 0.25), (-1, None), ("", None), (None, None), ("nan", None)],
+)
+def test_the_weight_of_a_host(given, weight):
+    assert weight_of({"pgops_backend_weight": given}) == weight
+    assert database_members(["db1"], {"db1": {"pgops_backend_weight": given}})[0]["weight"] == weight
+
+
+def test_each_host_weighs_the_same_unless_told():
+    assert {member["weight"] for member in database_members(["db1", "db2"], HOSTVARS)} == {1}
