@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
 
+from matrix import pytest_collection_modifyitems, pytest_configure  # noqa: E402 (the path has to be set first)
+
+__all__ = ("lab", "pytest_collection_modifyitems", "pytest_configure")
+
 
 @pytest.fixture(scope="session")
 def lab():
@@ -19,16 +22,3 @@ def lab():
     from proof import Lab  # the path has to be set first
 
     return Lab()
-
-
-def pytest_configure(config):
-    """Some tests are left to ``make test-matrix``, which has the time for them."""
-    config.addinivalue_line("markers", "matrix: run with PGOPS_FAULTS=all only")
-
-
-def pytest_collection_modifyitems(config, items):
-    """Leave those out, and have pytest count them as deselected."""
-    if os.environ.get("PGOPS_FAULTS") != "all":
-        later = [item for item in items if item.get_closest_marker("matrix")]
-        items[:] = [item for item in items if item not in later]
-        config.hook.pytest_deselected(items=later)
