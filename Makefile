@@ -9,7 +9,7 @@ QUICK := lint units netns sanity build
 # SUITE:SCENARIO is a scenario on another suite than Debian 12.
 SCENARIOS := failover default recover_standby more_standbys interrupted user_directory old_versions
 # For `test-matrix`: every case of `interrupted`, every fault of `failover`, and each suite with its PostgreSQL and Pgpool-II.
-MATRIX := bookworm:interrupted bookworm:failover
+MATRIX := bookworm:interrupted bookworm:failover bookworm:vip
 MATRIX += bullseye:every_suite bookworm:every_suite trixie:every_suite forky:every_suite
 MATRIX += bullseye:user_directory trixie:user_directory forky:user_directory
 MATRIX += bullseye:recover_standby trixie:recover_standby forky:recover_standby

@@ -54,8 +54,8 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching im
     unaware,
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import vip_manager as manager_of
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import vip_manager as manager_of
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_seen import holders_of, with_vip
 
 

@@ -63,7 +63,11 @@ def test_a_witness_is_elected_last_and_holds_no_address():
     variables = cluster(pgpools=3, pgops_vip_manager="keepalived")
     variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = True
     values = settings.parse(render("pgpool", "pgpool.conf.j2", {**variables, "pgops_pgpool_id": 2}))
-    assert (values["wd_priority"], values["enable_consensus_with_half_votes"], values["delegate_IP"]) == ("1", "off", "''")
+    assert (values["wd_priority"], values["enable_consensus_with_half_votes"], values["delegate_IP"]) == (
+        "1",
+        "off",
+        "''",
+    )
     assert "vip_down" not in render("pgpool", "pgpool2.service.conf.j2", {**variables, "pgops_pgpool_id": 2})
 
 

@@ -62,7 +62,8 @@ def test_an_extra_setting_takes_the_place_of_ours():
 def test_commands():
     member = {"address": "10.1.7.106", "port": 5432}
     assert F["kill_sockets_command"](member) in F["pgpool_host_commands"]([member], {})
-    assert F["vip_commands"]({"address": "10.1.7.100", "prefix": 24, "interface": "eth0"})["up"].endswith("label eth0:1")
+    vip = {"address": "10.1.7.100", "prefix": 24, "interface": "eth0"}
+    assert F["vip_commands"](vip)["up"].endswith("label eth0:1")
     assert F["fence_command"]("postgresql@15-main.service").startswith("/bin/systemctl kill -s SIGKILL ")
     assert F["for_sudoers"]("/bin/ss dport = 5432") == r"/bin/ss dport \= 5432"
     with pytest.raises(AnsibleFilterError, match="cannot be part"):
