@@ -38,10 +38,15 @@ def door(lab, request):
     return doors[request.param]
 
 
+def primary_of(lab):
+    (primary,) = [name for name in lab.databases if not lab.in_recovery(name)]
+    return primary
+
+
 @pytest.fixture(scope="module")
 def objects(lab):
     """A table, a sequence and functions that write, made on the primary and there on every standby."""
-    primary = next(name for name in lab.databases if not lab.in_recovery(name))
+    primary = primary_of(lab)
     for statement in (
         "DROP SCHEMA IF EXISTS routing CASCADE",
         "CREATE SCHEMA routing",
@@ -56,7 +61,7 @@ def objects(lab):
     ):
         lab.sql(primary, statement, database="appdb")
     yield primary
-    primary = next(name for name in lab.databases if not lab.in_recovery(name))
+    primary = primary_of(lab)
     lab.sql(primary, "DROP SCHEMA routing CASCADE", database="appdb")
 
 
@@ -91,7 +96,7 @@ def session(lab, address):
 def servers(lab, address, sessions=SESSIONS):
     """How many of so many sessions SELECT from which server."""
     counts = dict.fromkeys(lab.databases, 0)
-    for _ in range(sessions):
+    for _turn in range(sessions):
         with session(lab, address) as client:
             counts[client.server()] += 1
     return counts
@@ -110,7 +115,7 @@ def is_share(count, share, sessions=SESSIONS):
 
 def on_standby(lab, address, standby):
     """A session whose SELECTs go to the standby: the one in which a wrong route shows."""
-    for _ in range(SESSIONS):
+    for _turn in range(SESSIONS):
         opened = Session(lab, address)
         if opened.server() == standby:
             return opened

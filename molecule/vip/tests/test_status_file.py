@@ -53,7 +53,7 @@ def stale(cluster, primary, standby):
 def writes_reach(lab, name):
     """Every session through every door writes there, also those that read from the standby."""
     for address in (*(lab.address(proxy) for proxy in lab.pgpools), lab.vip):
-        for _ in range(SESSIONS):
+        for _turn in range(SESSIONS):
             statement = "INSERT INTO status_rows VALUES (1) RETURNING host(inet_server_addr())"
             if lab.sql(address, statement, user="someuser", database="appdb") != [(lab.address(name),)]:
                 return False

@@ -40,7 +40,7 @@ class Asker:
     def run_all(self, commands, *, limit):
         assert limit <= 4
         self.commands += commands
-        return [self.answers.pop(0) for _ in commands]
+        return [self.answers.pop(0) for _command in commands]
 
 
 def seen(*peers):

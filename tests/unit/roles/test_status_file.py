@@ -156,7 +156,7 @@ class Stage:
         monkeypatch.delenv("JOURNAL_STREAM", raising=False)
         places = {"pgpool_state_directory": str(folder), "__pgpool_state_of_ours": str(folder)}
         self.config = json.loads(render("pgpool", "status_file.json.j2", cluster(**places)))
-        self.listeners = [self.listen() for _ in range(2)]
+        self.listeners = [self.listen() for _number in range(2)]
         for backend, listener in zip(self.config["backends"], self.listeners):
             backend.update(address="127.0.0.1", port=listener.getsockname()[1])
         self.file("config", json.dumps(self.config))
@@ -247,7 +247,7 @@ def test_nobody_answers(stage, text):
 
 def test_hosts_that_are_frozen_cost_no_more_than_two_seconds(stage):
     stage.file("pgpool_status", "down\nup\n")
-    frozen = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]  # the kernel accepts, nobody answers
+    frozen = [socket.create_server(("127.0.0.1", 0)) for _number in range(2)]  # the kernel accepts, nobody answers
     for backend, listener in zip(stage.config["backends"], frozen):
         backend["port"] = listener.getsockname()[1]
     stage.file("config", json.dumps(stage.config))
