@@ -39,21 +39,14 @@ def test_pgpool_settings_of_somebody_else_are_refused(lab):
         lab.run("app-server2", "mv /root/pgpool.conf /etc/pgpool2/pgpool.conf")
 
 
-@pytest.mark.parametrize(
-    "settings, rule",
-    [
-        ('{"log_conections": true}', "did you mean log_connections"),
-        ('{"health_check_period": 0}', "no_health_check"),
-        ('{"detach_false_primary": true}', "false_primary_of_two"),
-    ],
-)
-def test_settings_that_are_wrong_or_dangerous_are_refused_before_they_are_written(lab, settings, rule):
+def test_settings_that_are_wrong_or_dangerous_are_refused_before_they_are_written(lab):
     before = lab.run("app-server1", "md5sum /etc/pgpool2/pgpool.conf")
-    done = lab.playbook(
-        "deploy_cluster.yml", "-l", "app-server1", "-e", f'{{"pgpool_extra_settings": {settings}}}', check=False
-    )
+    settings = '{"log_conections": true, "health_check_period": 0, "detach_false_primary": true}'
+    done = lab.playbook("deploy_cluster.yml", "-e", f'{{"pgpool_extra_settings": {settings}}}', check=False)
     assert done.returncode != 0
-    assert rule in done.stdout
+    said = " ".join(done.stdout.split())
+    for rule in ("did you mean log_connections", "no_health_check", "false_primary_of_two"):
+        assert rule in said
     assert lab.run("app-server1", "md5sum /etc/pgpool2/pgpool.conf") == before
 
 
