@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from primaries import Primaries
 from proof import CHECKOUT, Lab, eventually
+from watched import Primaries
 from writer import Writer, missing_rows
 
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
@@ -129,6 +129,28 @@ FAULTS = {
 }
 
 
+def client(lab, limit=2.0):
+    """A client that writes through the virtual IP; an attempt is cut loose after ``limit`` seconds."""
+    options = {"host": lab.vip, "user": "someuser", "password": lab.secrets["pgops_app_password"], "dbname": "appdb"}
+    return Writer(options, table="drill_rows", interval=0.02, limit=limit)
+
+
+def new_table(lab, primary, writer):
+    """An empty one, whatever an earlier drill left."""
+    lab.sql(primary, f"DROP TABLE IF EXISTS {writer.table}", database="appdb")
+    writer.create_table()
+
+
+def count_lost(lab, primary, writer):
+    """Asked of the primary directly: through Pgpool a SELECT may come from a standby that lags."""
+    connection = lab.connect(lab.address(primary))
+    with connection.cursor() as cursor:
+        lost = missing_rows(cursor, writer)
+        cursor.execute(f"DROP TABLE {writer.table}")
+    connection.close()
+    return {"lost": len(lost), "lost_rows": lost[:20]}
+
+
 class Drill:
     """One fault on one lab."""
 
@@ -136,15 +158,12 @@ class Drill:
         self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
         self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
         self.standby = next(host for host in lab.databases if host != self.primary)
-        password = lab.secrets["pgops_app_password"]
-        options = {"host": lab.vip, "user": "someuser", "password": password, "dbname": "appdb"}
-        self.writer = Writer(options, table="drill_rows", interval=0.02)
+        self.writer = client(lab)
         self.report = {"schema": 1, "fault": name, "what": self.fault.what, "old_primary": self.primary}
 
     def run(self):
         """Break it, see what happens, make the network whole, heal; returns the report."""
-        self.lab.sql(self.primary, f"DROP TABLE IF EXISTS {self.writer.table}", database="appdb")
-        self.writer.create_table()
+        new_table(self.lab, self.primary, self.writer)
         with Primaries(self.lab) as primaries:
             self.writer.start()
             eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=self.limit)
@@ -160,7 +179,7 @@ class Drill:
             self.writer.stop()
         self._tell(primaries, at, whole)
         self._heal()
-        self._count_lost()
+        self.report.update(count_lost(self.lab, self.report["new_primary"], self.writer))
         return self.report
 
     def _break(self):
@@ -219,15 +238,6 @@ class Drill:
                 self.lab.playbook("recover_standby.yml", "-l", host)
                 self.report["recover_s"] = round(time.monotonic() - begun, 1)
         self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
-
-    def _count_lost(self):
-        """Asked of the survivor directly: through Pgpool a SELECT may come from a standby that lags."""
-        connection = self.lab.connect(self.lab.address(self.report["new_primary"]))
-        with connection.cursor() as cursor:
-            lost = missing_rows(cursor, self.writer)
-            cursor.execute(f"DROP TABLE {self.writer.table}")
-        connection.close()
-        self.report.update(lost=len(lost), lost_rows=lost[:20])
 
 
 def main(names):

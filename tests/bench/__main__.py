@@ -22,6 +22,7 @@ from . import (
     measure_memory,
     measure_noop,
     measure_rewind,
+    measure_vip,
     peers,
     settings,
 )
@@ -37,6 +38,7 @@ CLUSTER = {
     "delta": measure_delta,
     "memory": measure_memory,
     "faults": measure_faults,
+    "vip": measure_vip,
     "guard": measure_guard,
     "false_alarms": measure_false_alarms,
 }

@@ -58,7 +58,7 @@ class Cluster:
         lab_command("down", LAB_PROJECT=self.settings.project)
         size = {"LAB_PGPOOLS": str(self.settings.pgpools)}
         lab_command("up", LAB_PROJECT=self.settings.project, LAB_SUBNET=self.settings.subnet, **size)
-        self._choose_profile()
+        self._vary(pgops_timing_profile=self.settings.profile)
         self._lab = Lab(self.settings.project)
         self.say("deploying the cluster")
         self.playbook("deploy", "deploy_cluster.yml")
@@ -72,11 +72,15 @@ class Cluster:
         for name in (primary, standby):  # what filling left in pg_wal goes, as far as the settings let it
             host.psql(self.lab, name, "CHECKPOINT")
 
-    def _choose_profile(self):
-        """The lab's inventory has the timing profile, for every playbook that a measurement runs."""
+    def choose(self, **variables: str) -> None:
+        """Other values of the lab's inventory, for every playbook from now on."""
+        self._vary(**variables)
+        self._lab = Lab(self.settings.project)
+
+    def _vary(self, **variables: str) -> None:
         path = ROOT / ".lab" / self.settings.project / "inventory.json"
         inventory = json.loads(path.read_text(encoding="utf-8"))
-        inventory["all"]["vars"]["pgops_timing_profile"] = self.settings.profile
+        inventory["all"]["vars"].update(variables)
         path.write_text(json.dumps(inventory, indent=2) + "\n", encoding="utf-8")
 
     def _kept(self):

@@ -10,6 +10,16 @@ import statistics
 from dataclasses import dataclass, field
 
 OUTAGES = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+MANAGERS = ("keepalived", "watchdog")
+# Of the pgpool side: fault -> the most that keepalived and the watchdog may take, in seconds.
+VIP_OUTAGES = {
+    "moved": (0.5, 9.0),
+    "service_stopped": (0.5, 9.0),
+    "parent_killed": (1.5, 5.0),
+    "host_killed": (1.5, 14.0),
+    "host_frozen": (1.5, 15.0),
+    "host_frozen_and_cut": (1.5, 15.0),
+}
 FIELDS = ("name", "value", "unit", "baseline", "ratio", "runs", "setting")
 
 # name -> (what is compared, the limit). A target is shown beside the figure; it never makes the run fail.
@@ -33,6 +43,13 @@ TARGETS = {
     "outage_primary_cut_off": ("value", 4.0),
     "writes_after_cut_off": ("value", 5.0),
 }
+TARGETS.update(
+    {
+        f"vip_{manager}_{fault}": ("value", limits[place])
+        for fault, limits in VIP_OUTAGES.items()
+        for place, manager in enumerate(MANAGERS)
+    }
+)
 TARGETS.update({f"outage_three_votes_{fault}": TARGETS[f"outage_{fault}"] for fault in OUTAGES})
 
 

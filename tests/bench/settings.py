@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "faults", "guard", "false_alarms", "peers")
+MEASUREMENTS = ("noop", "rewind", "basebackup", "delta", "memory", "faults", "vip", "guard", "false_alarms", "peers")
 MIB_PER_SCALE = 15.5  # of a fresh pgbench database
 COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
 FALSE = ("", "0", "no", "false")

@@ -30,7 +30,7 @@ def scenarios() -> list[str]:
 def environment(name: str, results: str) -> dict[str, str]:
     """Each scenario is a lab project of its own, and so is one on another suite: they may run at the same time.
 
-    Whatever pytest runs in it leaves its results for the summary.
+    Whatever pytest runs in it leaves its results for the summary, and a line in the log for each test that it ends.
     """
     env = dict(os.environ)
     suite, number = "", FIRST_SUBNET + scenarios().index(name)
@@ -43,8 +43,10 @@ def environment(name: str, results: str) -> dict[str, str]:
     env.setdefault("LAB_IMAGE", "bare" if name in BARE else "packages")
     env.setdefault("LAB_STANDBYS", STANDBYS.get(name, "1"))
     env["PYTEST_ADDOPTS"] = (
-        f"{env.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider --junit-xml={shlex.quote(results)}/pytest.xml".strip()
+        f"{env.get('PYTEST_ADDOPTS', '')} -v --durations=20 --durations-min=5 -p no:cacheprovider"
+        f" --junit-xml={shlex.quote(results)}/pytest.xml"
     )
+    env["PYTHONUNBUFFERED"] = "1"  # else the log of a scenario that is cut off does not say how far it came
     env["PGOPS_RESULTS"] = results
     return env
 

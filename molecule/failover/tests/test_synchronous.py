@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
 
-from faults import Drill  # noqa: E402  (the path has to be set first)
+from faults import FAULTS, Drill  # noqa: E402  (the path has to be set first)
 from guarded import Pair  # noqa: E402
 from proof import changed, eventually  # noqa: E402
 from writer import Writer, missing_rows  # noqa: E402
@@ -141,6 +141,37 @@ def test_block_without_a_standby_writes_wait(lab, cluster, writer, tmp_path):
     writer.stop()
     cluster.recover(cluster.standby)
     assert lost(lab, writer) == []
+
+
+class Blocked(Drill):
+    """Nobody acknowledges a row while there is no standby: the cluster is healed first, then the service is back."""
+
+    def _wait_for_service(self, at):
+        if self.fault.fails_over and not self._back_without_failover():
+            eventually(lambda: self.lab.in_recovery(self.standby) is False, timeout=self.limit, interval=0.2)
+        elif self.name.startswith("standby_"):
+            eventually(lambda: one(self.lab, self.primary, WAITING) > 0, timeout=self.limit, interval=0.2)
+        else:
+            super()._wait_for_service(at)
+
+    def _watch_on(self, primaries, whole):
+        """As before; then the one that is not the primary becomes its standby, and rows are acknowledged again."""
+        super()._watch_on(primaries, whole)
+        (primary,) = self.report["primaries_at_last"]
+        for host in self.lab.databases:
+            if host != primary:
+                self.lab.playbook("recover_standby.yml", "-l", host)
+        served_again(self.writer, time.monotonic())
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("fault", FAULTS)
+def test_block_no_fault_takes_an_acknowledged_row_with_it(lab, cluster, fault):
+    report = Blocked(lab, fault).run()
+    print(json.dumps(report, indent=2))
+    assert report["acknowledged"] > 80
+    assert (report["lost"], report["check_cluster"]) == (0, 0)
+    eventually(lambda: kept(Pair(lab)))
 
 
 def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer, tmp_path):

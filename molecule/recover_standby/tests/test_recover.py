@@ -59,10 +59,20 @@ def same_rows_on_both(lab):
     eventually(lambda: dump_digest(lab, DB1) == dump_digest(lab, DB2), timeout=20)
 
 
+SERVICE = "systemctl show --property=ActiveState,MainPID 'postgresql@*'"
+
+
 def files_of(lab, name):
-    """What a data directory holds, and the state of the service: unchanged means that nobody touched the host."""
-    listing = "find /var/lib/postgresql /etc/postgresql /var/lib/pgops -printf '%p %s %T@ %m\n' | sort | sha256sum"
-    return lab.run(name, listing) + lab.run(name, "systemctl show --property=ActiveState,MainPID 'postgresql@*'")
+    """What a host whose server is down holds, and the state of the service: unchanged means that nobody touched it."""
+    listing = "find /var/lib/postgresql /etc/postgresql /var/lib/pgops -printf '%p %s %T@ %m\n' | sort"
+    return (lab.run(name, listing) + lab.run(name, SERVICE)).splitlines()
+
+
+def settings_of(lab, name):
+    """The same of a host whose server runs and writes whenever it likes: its settings, its process, its directory."""
+    listing = "find /etc/postgresql -printf '%p %s %T@ %m\n' | sort"
+    listing += "; stat -c '%n %i %Z' /var/lib/postgresql/*/main/PG_VERSION"
+    return (lab.run(name, listing) + lab.run(name, SERVICE)).splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +114,11 @@ def test_a_host_that_is_no_database_is_refused(lab):
 
 
 def test_the_live_primary_is_refused(lab):
-    before = files_of(lab, DB2)
+    before = {name: settings_of(lab, name) for name in (DB1, DB2)}
     done = lab.playbook("recover_standby.yml", "-l", DB1, check=False)
     assert done.returncode == 2
     assert "postgres-db1: it is the live primary" in done.stdout
-    assert files_of(lab, DB2) == before
+    assert {name: settings_of(lab, name) for name in (DB1, DB2)} == before
     assert is_primary(lab, DB1)
 
 

@@ -105,13 +105,18 @@ def inventory(settings, ssh):
         },
         "all": {"children": sorted(numbers), "vars": _cluster_vars(settings, ssh)},
     }
+    if settings.witness:
+        last = max((host for host in hosts if host.role == "pgpool"), key=lambda host: host.number)
+        data["_meta"]["hostvars"][last.name]["pgops_pgpool_witness"] = True
     for role in numbers:
         data[role] = {"hosts": [host.name for host in hosts if host.role == role]}
     return data
 
 
 def _cluster_vars(settings, ssh):
+    chosen = {} if settings.vip_manager == "default" else {"pgops_vip_manager": settings.vip_manager}
     return {
+        **chosen,
         "ansible_user": USER,
         "ansible_ssh_private_key_file": str(ssh / "id_ed25519"),
         "ansible_ssh_common_args": (

@@ -19,6 +19,8 @@ parameters (environment; a flag before COMMAND wins):
   LAB_SUITE=bookworm        Debian: bullseye bookworm trixie forky (or 11 12 13 testing)
   LAB_STANDBYS=1            standby servers
   LAB_PGPOOLS=2             Pgpool-II servers
+  LAB_VIP_MANAGER=default   who moves the virtual IP: watchdog or keepalived; default: the collection's own choice
+  LAB_WITNESS=no            yes: the last Pgpool-II server votes, and never has the virtual IP
   LAB_IMAGE=bare            bare: minimal Debian; packages: PostgreSQL and Pgpool-II preinstalled
   LAB_INSTALL_DOCKER=yes    no: never install or start a Docker engine
 """
@@ -32,7 +34,7 @@ def parser():
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name in ("project", "subnet", "suite", "standbys", "pgpools", "install_docker"):
+    for name in ("project", "subnet", "suite", "standbys", "pgpools", "vip_manager", "witness", "install_docker"):
         top.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"as {settings.variable(name)}")
     subs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_function, takes, text) in commands.COMMANDS.items():

@@ -18,11 +18,13 @@ DEFAULTS = {
     "suite": "bookworm",
     "standbys": "1",
     "pgpools": "2",
+    "vip_manager": "default",
+    "witness": "no",
     "image": "bare",
     "install_docker": "yes",
 }
 # What `up` fixes when it makes the containers. The rest may differ from one call to the next.
-FIXED = ("subnet", "suite", "standbys", "pgpools", "image")
+FIXED = ("subnet", "suite", "standbys", "pgpools", "vip_manager", "witness", "image")
 MAX_STANDBYS = 8
 MAX_PGPOOLS = 4
 
@@ -36,12 +38,15 @@ class Settings:
     suite: str
     standbys: int
     pgpools: int
+    vip_manager: str
+    witness: bool
     image: str
     install_docker: bool
 
     def stored(self):
         """The part that is kept beside a lab, as JSON types."""
-        return {name: str(value) for name, value in asdict(self).items() if name in FIXED}
+        fixed = {name: value for name, value in asdict(self).items() if name in FIXED}
+        return {name: _yes_or_no(value) if isinstance(value, bool) else str(value) for name, value in fixed.items()}
 
 
 def variable(name):
@@ -65,10 +70,14 @@ def read_settings(environ, flags=None, stored=None):
         suite=_suite(raw["suite"]),
         standbys=_count("standbys", raw["standbys"], MAX_STANDBYS),
         pgpools=_count("pgpools", raw["pgpools"], MAX_PGPOOLS),
+        vip_manager=_choice("vip_manager", raw["vip_manager"], ("default", "watchdog", "keepalived")),
+        witness=_choice("witness", raw["witness"], ("yes", "no")) == "yes",
         image=_choice("image", raw["image"], ("bare", "packages")),
         install_docker=_choice("install_docker", raw["install_docker"], ("yes", "no")) == "yes",
     )
     _refuse_changes(settings, stored)
+    if settings.witness and settings.pgpools < 2:
+        raise LabError("LAB_WITNESS=yes makes the last pgpool a witness: LAB_PGPOOLS has to be 2 or more.")
     return settings
 
 
@@ -122,3 +131,7 @@ def _choice(name, text, allowed):
     if text not in allowed:
         raise LabError(f"{variable(name)} is '{text}': it must be {' or '.join(allowed)}.")
     return text
+
+
+def _yes_or_no(value):
+    return "yes" if value else "no"

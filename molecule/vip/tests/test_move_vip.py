@@ -7,36 +7,25 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import psycopg2
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
-
-from proof import Lab, changed, eventually  # noqa: E402  (the path has to be set first)
+from pair_faults import KEEPALIVED, Pgpools
+from proof import changed, eventually
+from watched import Holders
 
 CLAIM = "/run/pgops-move-vip.json"
-SAMPLES = "/run/vip-samples"
 # Generous, a noisy machine fails no test; the figures belong to ``make bench``.
-LIMIT = {"keepalived": 10, "watchdog": 60}
-SAMPLER = """while :; do
-  if [ -n "$(ip -4 -o addr show to {vip}/32)" ]; then echo 1 $EPOCHREALTIME; else echo 0 $EPOCHREALTIME; fi
-  sleep 0.05
-done >{file}"""
+LIMIT = {KEEPALIVED: 10, "watchdog": 60}
 
 
-class Moving:
+class Moving(Pgpools):
     """Who has the address, and what the pgpool hosts do about it."""
 
     def __init__(self, lab):
-        self.lab = lab
-        kept = lab.ssh(lab.pgpools[0], "systemctl is-active --quiet keepalived").returncode == 0
-        self.manager = "keepalived" if kept else "watchdog"
+        super().__init__(lab)
         self.holder = lab.vip_holders()[0]
         self.target = next(name for name in lab.pgpools if name != self.holder)
 
@@ -53,78 +42,17 @@ class Moving:
         return done.stdout
 
     def whole(self):
-        """One has the address, and every pgpool could take it."""
-        lab = self.lab
-        if len(lab.vip_holders()) != 1 or not all(self.serves(name) for name in lab.pgpools):
-            return False
-        return not any(self.stays_away(name) for name in lab.pgpools) and self.watchdog_is_whole()
-
-    def serves(self, name):
-        lab = self.lab
-        up = all(status in ("up", "waiting") for _host, status, _role in lab.pool_nodes(name).values())
-        return up and lab.sql(name, "/*NO LOAD BALANCE*/ SELECT pg_is_in_recovery()") == [(False,)]
+        """One has the address, and every pgpool could take it; nothing of a move is left."""
+        return super().whole() and not any(self.stays_away(name) for name in self.lab.pgpools)
 
     def stays_away(self, name):
         """What a move that is not over leaves on a host."""
-        if self.manager == "keepalived":
+        if self.manager == KEEPALIVED:
             return self.lab.run(name, "cat /run/pgops-vip/moved_away").strip() == "1"
         return self.lab.ssh(name, "systemctl is-active --quiet pgops-move-vip.timer").returncode == 0
 
-    def watchdog_is_whole(self):
-        """Each pgpool says so of all."""
-        asked = "runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
-        for name in self.lab.pgpools:
-            told = self.lab.run(name, asked)
-            states = re.findall(r"^Status Name\s*: (.+)$", told, re.M)
-            if sorted(states)[1:] != ["STANDBY"] * (len(self.lab.pgpools) - 1):
-                return False
-        return True
-
     def pgpool_runs(self, name):
         return self.lab.ssh(name, "systemctl is-active --quiet pgpool2").returncode == 0
-
-
-class Holders:
-    """Looks at every pgpool host each 50 ms, on the host itself."""
-
-    def __init__(self, lab):
-        self.lab = lab
-
-    def __enter__(self):
-        for name in self.lab.pgpools:
-            script = SAMPLER.format(vip=self.lab.vip, file=SAMPLES)
-            self.lab.run(
-                name, f"systemctl reset-failed vip-samples 2>/dev/null; cat >{SAMPLES}.sh <<'END'\n{script}\nEND"
-            )
-            self.lab.run(name, f"systemd-run --quiet --collect --unit=vip-samples bash {SAMPLES}.sh")
-        return self
-
-    def __exit__(self, *_exc):
-        for name in self.lab.pgpools:
-            self.lab.run(name, "systemctl stop vip-samples")
-
-    def turns(self):
-        """Host to the stretches of time in which every look saw the address there."""
-        return {name: list(stretches(self.lab.run(name, f"cat {SAMPLES}"))) for name in self.lab.pgpools}
-
-
-def stretches(text):
-    """(first, last) look of each uninterrupted stretch with the address."""
-    began = last = None
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) == 2 and words[0] == "1":
-            began, last = began or float(words[1]), float(words[1])
-        elif began is not None:
-            yield began, last
-            began = None
-    if began is not None:
-        yield began, last
-
-
-@pytest.fixture(scope="module")
-def lab():
-    return Lab()
 
 
 @pytest.fixture
@@ -153,8 +81,7 @@ def test_there_and_back(cluster):
             done = cluster.move(target)
             assert done.returncode == 0, done.stdout
             assert cluster.lab.vip_holders() == [target]
-            turns = holders.turns()
-        seen = sorted((began, ended, name) for name, all_of_it in turns.items() for began, ended in all_of_it)
+            seen = sorted((*span, name) for name in holders.names for span in holders.spans(name))
         assert [name for _began, _ended, name in seen][-1] == target and len(seen) == 2, seen
         assert all(before[1] < after[0] for before, after in pairwise(seen)), f"two holders: {seen}"
         gap = re.search(r"through \S+ for ([0-9.]+) s", done.stdout)
@@ -215,7 +142,7 @@ def test_without_a_quorum_afterwards_it_is_refused(cluster):
     def half_votes(word):
         lab.run(cluster.holder, f"sed -i 's/^{name} = .*/{name} = {word}/' {config}")
         lab.run(cluster.target, f"sed -i 's/^{name} = .*/{name} = {word}/' {config}; systemctl restart pgpool2")
-        eventually(cluster.watchdog_is_whole, timeout=60, interval=2)
+        eventually(lambda: all(cluster.watchdog(name) for name in lab.pgpools), timeout=60, interval=2)
         lab.run(cluster.holder, "systemctl restart pgpool2")
         eventually(lambda: len(lab.vip_holders()) == 1 and cluster.whole(), timeout=90, interval=2)
 
@@ -280,7 +207,7 @@ def test_killed_half_way_and_left_alone(cluster):
 def test_a_target_that_does_not_take_it_leads_back(cluster):
     """With keepalived a manager that hangs; with the watchdog an address that cannot be bound."""
     lab, target = cluster.lab, cluster.target
-    if cluster.manager == "keepalived":
+    if cluster.manager == KEEPALIVED:
         breaks, mends = "systemctl kill -s STOP keepalived", "systemctl kill -s CONT keepalived"
     else:
         rules = "/etc/sudoers.d/*pgops*"

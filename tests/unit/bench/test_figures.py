@@ -92,13 +92,14 @@ def test_every_target_names_a_figure_that_is_measured():
         measure_memory,
         measure_noop,
         measure_rewind,
+        measure_vip,
         settings,
     )
 
     modules = (
         measure_noop, measure_rewind, measure_basebackup, measure_delta, measure_memory, measure_faults,
         measure_false_alarms,
-        measure_guard,
+        measure_guard, measure_vip,
     )  # fmt: skip
     three = settings.read({"BENCH_PGPOOLS": "3"})
     names = {name for module in modules for name in module.NAMES}

@@ -66,7 +66,15 @@ def test_groups_ids_and_cluster_variables(checkout):
     assert (variables["pgops_vip"], variables["pgops_vip_prefix"]) == ("10.9.0.100", 20)
     assert (variables["pgops_vip_interface"], variables["pgops_cluster_network"]) == ("eth0", "10.9.0.0/20")
     assert (variables["pgops_ssl"], variables["pgops_ssl_mode"]) == (False, "prefer")
-    assert "pgops_trusted_servers" not in variables
+    assert not {"pgops_trusted_servers", "pgops_vip_manager"} & set(variables)
+
+
+def test_who_moves_the_address_and_who_is_a_witness(checkout):
+    put({"LAB_PGPOOLS": "3", "LAB_VIP_MANAGER": "keepalived", "LAB_WITNESS": "yes"})
+    answer = json.loads(ask(checkout, "--list").stdout)
+    assert answer["all"]["vars"]["pgops_vip_manager"] == "keepalived"
+    witnesses = [name for name, known in answer["_meta"]["hostvars"].items() if "pgops_pgpool_witness" in known]
+    assert witnesses == ["app-server3"]
 
 
 def test_host_keys_are_checked_with_the_labs_own_file(checkout):

@@ -41,6 +41,13 @@ def test_a_lab_does_not_change_under_way():
         read_settings({"LAB_SUITE": "bookworm"}, {}, stored)
 
 
+def test_a_witness_is_one_of_several():
+    stored = read_settings({"LAB_WITNESS": "yes"}).stored()
+    assert stored["witness"] == "yes" and read_settings({}, {}, stored).witness
+    with pytest.raises(LabError, match="LAB_PGPOOLS has to be 2 or more"):
+        read_settings({"LAB_WITNESS": "yes", "LAB_PGPOOLS": "1"})
+
+
 def test_installing_docker_is_no_property_of_a_lab():
     stored = read_settings({}).stored()
     assert not read_settings({"LAB_INSTALL_DOCKER": "no"}, {}, stored).install_docker
@@ -61,6 +68,8 @@ def test_installing_docker_is_no_property_of_a_lab():
         ("LAB_STANDBYS", "0", "a number from 1 to 8"),
         ("LAB_STANDBYS", "two", "a number from 1 to 8"),
         ("LAB_PGPOOLS", "5", "a number from 1 to 4"),
+        ("LAB_VIP_MANAGER", "heartbeat", "default or watchdog or keepalived"),
+        ("LAB_WITNESS", "1", "yes or no"),
         ("LAB_IMAGE", "full", "bare or packages"),
         ("LAB_INSTALL_DOCKER", "maybe", "yes or no"),
     ],

@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break the pgpool side of a lab in one of the ways that servers break, under load, and say what a client saw.
+
+    LAB_PROJECT=pgops pair_faults.py list
+    LAB_PROJECT=pgops pair_faults.py NAME [NAME ...]      one after the other; the pair settles in between
+
+The holder is the host that has the virtual IP: with the watchdog it is the leader, with keepalived it need not be.
+Any lab that deploy_cluster.yml has built will do. Prints a report for each fault and leaves
+.lab/pair_faults.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from faults import LOAD_ROWS, POSTMASTER, SERVICE_LIMIT, STAYS, client, count_lost, new_table
+from proof import CHECKOUT, Lab, eventually
+from watched import Holders, Primaries
+
+PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
+ASK_WATCHDOG = "timeout 10 runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
+SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
+KEEPALIVED = "keepalived"
+
+
+class Fault(t.NamedTuple):
+    """One way to break: ``do`` and ``undo`` take the drill. ``moves``: has another host to have the address then?"""
+
+    what: str
+    do: t.Callable
+    undo: t.Callable | None = None
+    moves: bool | None = True
+    managers: tuple = ("watchdog", KEEPALIVED)
+    fails_over: bool = False
+
+
+def _on_holder(command):
+    return lambda drill: drill.lab.run(drill.holder, command)
+
+
+def _lab(*steps, on="holder"):
+    def act(drill):
+        for words in steps:
+            drill.lab.fault(*words, getattr(drill, on))
+
+    return act
+
+
+def _routes(word, between):
+    """Both directions of a path are black holes, and other paths stay: ``between`` gives the two sides."""
+
+    def act(drill):
+        here, there = between(drill)
+        for mine, theirs in ((here, there), (there, here)):
+            for name in mine:
+                routes = [f"ip route {word} blackhole {drill.lab.address(other)}/32" for other in theirs]
+                drill.lab.run_inside(name, "; ".join(routes), check=word == "add")
+
+    return act
+
+
+def _apart(drill):
+    """Every pgpool from every other one."""
+    return [drill.holder], [name for name in drill.lab.pgpools if name != drill.holder]
+
+
+def _holder_and_databases(drill):
+    return [drill.holder], drill.lab.databases
+
+
+def _other_and_databases(drill):
+    return [drill.other], drill.lab.databases
+
+
+def _restart_all(drill):
+    for name in drill.lab.pgpools:
+        drill.lab.run(name, "systemctl --no-block restart pgpool2")
+
+
+def _restart_during_failover(drill):
+    """The pgpool that leads the watchdog, whoever has the address, restarts as soon as it has begun to fail over."""
+    begun = "for _ in $(seq 1000); do [ -s /var/lib/pgpool/failover_begun ] && break; sleep 0.01; done"
+    drill.lab.run(drill.pgpools.leader(), f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
+    drill.lab.run(drill.primary, f"kill -9 {POSTMASTER}")
+
+
+def _kill_keepalived(which):
+    """Its process that announces and holds the address, or the parent of that one."""
+    first = "pid=$(systemctl show --property=MainPID --value keepalived)"
+    return _on_holder(f"{first}; kill -9 " + ("$pid" if which == "parent" else "$(pgrep -P $pid)"))
+
+
+FAULTS = {
+    "moved": Fault(
+        "no fault: the address is moved (move_vip.yml)",
+        lambda drill: drill.lab.playbook("move_vip.yml", "-l", drill.other),
+    ),
+    "service_stopped": Fault(
+        "systemctl stop of pgpool on the holder",
+        _on_holder("systemctl stop pgpool2"),
+        _on_holder("systemctl start pgpool2"),
+    ),
+    "parent_killed": Fault("SIGKILL of the holder's pgpool", _on_holder(f"kill -9 {PARENT}")),
+    "child_killed": Fault(
+        "SIGKILL of one child of pgpool",
+        _on_holder("kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)"),
+        moves=False,
+    ),
+    "host_killed": Fault("the holder's host loses power", _lab(("cut",), ("kill",)), _lab(("start",))),
+    "host_frozen": Fault("the holder's host freezes, and thaws later", _lab(("pause",)), _lab(("unpause",))),
+    "host_frozen_and_cut": Fault(
+        "the holder's host freezes and its link goes down; later it thaws, the link is up first",
+        _lab(("pause",), ("cut",)),
+        _lab(("heal",), ("unpause",)),
+    ),
+    "holder_cut_off": Fault("the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",))),
+    "other_killed": Fault(
+        "the host of another pgpool loses power",
+        _lab(("cut",), ("kill",), on="other"),
+        _lab(("start",), on="other"),
+        False,
+    ),
+    "cut_apart": Fault(
+        "the pgpools cannot reach each other, all else can", _routes("add", _apart), _routes("del", _apart), None
+    ),
+    "holder_cut_from_databases": Fault(
+        "the holder cannot reach the databases",
+        _routes("add", _holder_and_databases),
+        _routes("del", _holder_and_databases),
+    ),
+    "other_cut_from_databases": Fault(
+        "another pgpool cannot reach the databases",
+        _routes("add", _other_and_databases),
+        _routes("del", _other_and_databases),
+        False,
+    ),
+    "all_restarted": Fault("every pgpool restarts at once", _restart_all, moves=None),
+    "leader_restarted_during_failover": Fault(
+        "the leading pgpool restarts while it fails a database over",
+        _restart_during_failover,
+        moves=None,
+        fails_over=True,
+    ),
+    "keepalived_killed": Fault(
+        "SIGKILL of keepalived on the holder", _kill_keepalived("parent"), moves=None, managers=(KEEPALIVED,)
+    ),
+    "keepalived_child_killed": Fault(
+        "SIGKILL of keepalived's VRRP process on the holder",
+        _kill_keepalived("child"),
+        moves=None,
+        managers=(KEEPALIVED,),
+    ),
+}
+
+
+class Pgpools:
+    """The pgpools of a lab: who moves the address, and whether they are one again."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        kept = lab.ssh(lab.pgpools[0], "systemctl is-enabled --quiet keepalived").returncode == 0
+        self.manager = KEEPALIVED if kept else "watchdog"
+
+    def whole(self):
+        """One has the address, all have the same view, each could take over, and no session leads nowhere."""
+        lab = self.lab
+        holders = lab.vip_holders()
+        return (
+            len(holders) == 1
+            and self.one_view()
+            and all(self.watchdog(name) for name in lab.pgpools)
+            and all(self.may_hold(name) for name in lab.pgpools)
+            and not any(self.lost_sessions(name) for name in lab.pgpools if name not in holders)
+        )
+
+    def one_view(self):
+        """Every pgpool has every node up, and the same one for the primary."""
+        views = [self.lab.pool_nodes(name) for name in self.lab.pgpools]
+        up = all(status in ("up", "waiting") for view in views for _host, status, _role in view.values())
+        primaries = {node for view in views for node, (_host, _status, role) in view.items() if role == "primary"}
+        return up and len(primaries) == 1 and all("primary" in {n[2] for n in view.values()} for view in views)
+
+    def watchdog(self, name):
+        """This one's word on all: a leader, the others follow it, and there is a quorum."""
+        told = self.lab.run(name, ASK_WATCHDOG)
+        states = sorted(re.findall(r"^Status Name\s*: (.+)$", told, re.M))
+        quorum = re.search(r"^Quorum state\s*: (.+)$", told, re.M)
+        whole = states[1:] == ["STANDBY"] * (len(self.lab.pgpools) - 1) and states[:1] in (["LEADER"], ["MASTER"])
+        return whole and quorum is not None and quorum[1] in ("QUORUM EXIST", "QUORUM IS ON THE EDGE")
+
+    def leader(self):
+        """The host of the watchdog's leader, as the first pgpool says."""
+        told = self.lab.run(self.lab.pgpools[0], ASK_WATCHDOG)
+        address = re.search(r"^Leader Host Name\s*: (\S+)$", told, re.M)[1]
+        return next(name for name in self.lab.pgpools if self.lab.address(name) == address)
+
+    def may_hold(self, name):
+        """Nothing tells this host's keepalived to stay away. (Of the watchdog its state says it all.)"""
+        if self.manager != KEEPALIVED:
+            return True
+        told = self.lab.run(name, "cd /run/pgops-vip; cat state; grep -v 0 pgpool_down moved_away || true")
+        return told.strip() in ("MASTER", "BACKUP")
+
+    def lost_sessions(self, name):
+        """Sessions of the address on a host that does not have it."""
+        return self.lab.run(name, f"ss -Htn state connected src {self.lab.vip}").splitlines()
+
+
+class Drill:
+    """One fault of the pgpool side on one lab."""
+
+    def __init__(self, lab, name, say=print, limit=SERVICE_LIMIT):
+        self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
+        self.pgpools = Pgpools(lab)
+        eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
+        (self.holder,) = lab.vip_holders()
+        self.other = next(host for host in lab.pgpools if host != self.holder)
+        self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
+        self.writer = client(lab, limit=1.0)
+        self.report = {
+            "schema": 1,
+            "fault": name,
+            "what": self.fault.what,
+            "manager": self.pgpools.manager,
+            "old_holder": self.holder,
+            "old_primary": self.primary,
+        }
+
+    def run(self):
+        """Break it, see what happens, make the network whole, wait until the pair is one again; returns the report."""
+        new_table(self.lab, self.primary, self.writer)
+        with Holders(self.lab) as holders, Primaries(self.lab) as primaries:
+            self.writer.start()
+            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=self.limit)
+            at = time.monotonic()
+            self.fault.do(self)
+            self.say(f"{self.name}: {self.fault.what} ({self.holder} has the address, by {self.pgpools.manager})")
+            try:
+                eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+                self.report["holders_meanwhile"] = holders.now()
+            finally:
+                if self.fault.undo is not None:
+                    self.fault.undo(self)
+            whole = time.time()
+            for watched in (holders, primaries):
+                watched.resume()
+            self._settle(whole)
+            self.writer.stop()
+            self._tell(at, whole, holders, primaries)
+        self._heal_databases()
+        self.report.update(count_lost(self.lab, self.report["new_primary"], self.writer))
+        return self.report
+
+    def _served(self, at):
+        """Rows are acknowledged again; not by what the fault had not reached yet."""
+        return self.writer.acknowledged_after(at + 1.5) > LOAD_ROWS
+
+    def _settle(self, whole):
+        """The pair is one, and stays it for some seconds."""
+        eventually(self._whole, timeout=SETTLE, interval=0.5)
+        self.report["settled_s"] = round(time.time() - whole, 1)
+        time.sleep(STAYS)
+
+    def _whole(self):
+        if self.fault.fails_over:  # the old primary is down until it is healed
+            return len(self.lab.vip_holders()) == 1 and all(self.pgpools.watchdog(name) for name in self.lab.pgpools)
+        return self.pgpools.whole()
+
+    def _tell(self, at, whole, holders, primaries):
+        gap = self.writer.gap(at)
+        (holder,) = self.lab.vip_holders()
+        self.report.update(
+            new_holder=holder,
+            outage_s=None if gap is None else round(gap, 2),
+            acknowledged=len(self.writer.acknowledged),
+            two_holders_s=round(holders.together(), 2),
+            two_holders_when_whole_s=round(holders.together(since=whole), 2),
+            holders_at_last=holders.now(),
+            two_primaries_s=round(primaries.together(), 2),
+            new_primary=next(host for host in self.lab.databases if not self.lab.in_recovery(host)),
+        )
+
+    def _heal_databases(self):
+        for host in self.lab.databases:
+            if self.fault.fails_over and host != self.report["new_primary"]:
+                self.lab.playbook("recover_standby.yml", "-l", host)
+        eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
+        self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
+
+
+def names(manager):
+    """The faults that a cluster can have whose address is moved by this manager."""
+    return [name for name, fault in FAULTS.items() if manager in fault.managers]
+
+
+def main(wanted):
+    """The command line."""
+    if not wanted or wanted == ["list"] or not set(wanted) <= {*FAULTS, "all"}:
+        for name, fault in FAULTS.items():
+            print(f"{name:34} {fault.what}")
+        return 0 if wanted == ["list"] else 2
+    lab, reports = Lab(), []
+    for name in names(Pgpools(lab).manager) if wanted == ["all"] else wanted:
+        reports.append(Drill(lab, name).run())
+        for key, value in reports[-1].items():
+            print(f"  {key:28} {value}", flush=True)
+        (CHECKOUT / ".lab" / "pair_faults.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One fault of the pgpool side after the other, with the manager that the lab has. PGOPS_FAULTS=all takes every one."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+
+import pytest
+from pair_faults import FAULTS, Drill, Pgpools, names
+from proof import Lab
+
+# The ones that ``make test`` takes: a killed pgpool, a killed host, one that hangs, half a network, both at once.
+CHOSEN = ("parent_killed", "host_killed", "host_frozen", "holder_cut_from_databases", "all_restarted")
+
+# Seconds. Generous: a noisy machine fails no test. The figures are taken by ``make bench``.
+SERVICE = 45.0
+TWO_HOLDERS = 15.0
+
+
+@cache
+def chosen():
+    """The lab is there before the tests are: its manager has faults of its own."""
+    return names(Pgpools(Lab()).manager) if os.environ.get("PGOPS_FAULTS") == "all" else list(CHOSEN)
+
+
+def pytest_generate_tests(metafunc):
+    if "report" in metafunc.fixturenames:
+        metafunc.parametrize("report", chosen(), indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def report(lab, request):
+    """What one fault did; taken once for all tests of it."""
+    result = Drill(lab, request.param).run()
+    print(json.dumps(result, indent=2))
+    return result
+
+
+def test_the_service_is_back(report):
+    assert report["outage_s"] is not None and report["outage_s"] <= SERVICE
+    assert report["acknowledged"] > 80
+
+
+def test_who_has_the_address_now(report):
+    """One host and the right one; a host that comes back does not take it back."""
+    assert report["holders_at_last"] == [report["new_holder"]]
+    moves = FAULTS[report["fault"]].moves
+    if moves is not None:
+        assert (report["new_holder"] != report["old_holder"]) is moves
+
+
+def test_two_holders_only_while_the_network_is_broken(report):
+    assert report["two_holders_when_whole_s"] <= TWO_HOLDERS
+
+
+def test_the_databases_have_nothing_to_do_with_it(report):
+    """No failover but the one that was asked for, one writable primary at any moment, and no row is lost."""
+    assert (report["new_primary"] != report["old_primary"]) is FAULTS[report["fault"]].fails_over
+    assert (report["two_primaries_s"], report["lost"]) == (0, 0)
+
+
+def test_the_pair_is_one_again(report):
+    """A quorum, one view of the nodes, no session left behind (the drill waits for them), and nothing else is wrong."""
+    assert report["check_cluster"] == 0
