@@ -29,6 +29,7 @@ from watched import Holders, Primaries
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
 ASK_WATCHDOG = "timeout 10 runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
+ALONE = 10.0  # seconds that a fault of a single pgpool lasts
 KEEPALIVED = "keepalived"
 
 
@@ -39,8 +40,9 @@ class Fault(t.NamedTuple):
     do: t.Callable
     undo: t.Callable | None = None
     moves: bool | None = True
-    managers: tuple = ("watchdog", KEEPALIVED)
+    managers: tuple = ("watchdog", KEEPALIVED, "systemd")
     fails_over: bool = False
+    pgpools: int = 1  # at least so many
 
 
 def _on_holder(command):
@@ -103,6 +105,7 @@ FAULTS = {
     "moved": Fault(
         "no fault: the address is moved (move_vip.yml)",
         lambda drill: drill.lab.playbook("move_vip.yml", "-l", drill.other),
+        pgpools=2,
     ),
     "service_stopped": Fault(
         "systemctl stop of pgpool on the holder",
@@ -128,9 +131,14 @@ FAULTS = {
         _lab(("cut",), ("kill",), on="other"),
         _lab(("start",), on="other"),
         False,
+        pgpools=2,
     ),
     "cut_apart": Fault(
-        "the pgpools cannot reach each other, all else can", _routes("add", _apart), _routes("del", _apart), None
+        "the holder and the other pgpools cannot reach each other, all else can",
+        _routes("add", _apart),
+        _routes("del", _apart),
+        None,
+        pgpools=2,
     ),
     "holder_cut_from_databases": Fault(
         "the holder cannot reach the databases",
@@ -142,6 +150,7 @@ FAULTS = {
         _routes("add", _other_and_databases),
         _routes("del", _other_and_databases),
         False,
+        pgpools=2,
     ),
     "all_restarted": Fault("every pgpool restarts at once", _restart_all, moves=None),
     "leader_restarted_during_failover": Fault(
@@ -168,7 +177,7 @@ class Pgpools:
     def __init__(self, lab):
         self.lab = lab
         kept = lab.ssh(lab.pgpools[0], "systemctl is-enabled --quiet keepalived").returncode == 0
-        self.manager = KEEPALIVED if kept else "watchdog"
+        self.manager = KEEPALIVED if kept else "systemd" if len(lab.pgpools) == 1 else "watchdog"
 
     def whole(self):
         """One has the address, all have the same view, each could take over, and no session leads nowhere."""
@@ -190,7 +199,9 @@ class Pgpools:
         return up and len(primaries) == 1 and all("primary" in {n[2] for n in view.values()} for view in views)
 
     def watchdog(self, name):
-        """This one's word on all: a leader, the others follow it, and there is a quorum."""
+        """This one's word on all: a leader, others that follow it, a quorum. A single one has no watchdog."""
+        if len(self.lab.pgpools) == 1:
+            return True
         told = self.lab.run(name, ASK_WATCHDOG)
         states = sorted(re.findall(r"^Status Name\s*: (.+)$", told, re.M))
         quorum = re.search(r"^Quorum state\s*: (.+)$", told, re.M)
@@ -223,7 +234,8 @@ class Drill:
         self.pgpools = Pgpools(lab)
         eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
         (self.holder,) = lab.vip_holders()
-        self.other = next(host for host in lab.pgpools if host != self.holder)
+        # Where there is a witness it is the last one: it is another one that may take over.
+        self.other = next((host for host in lab.pgpools if host != self.holder), None)
         self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
         self.writer = client(lab, limit=1.0)
         self.report = {
@@ -245,7 +257,10 @@ class Drill:
             self.fault.do(self)
             self.say(f"{self.name}: {self.fault.what} ({self.holder} has the address, by {self.pgpools.manager})")
             try:
-                eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+                if len(self.lab.pgpools) > 1 or self.fault.undo is None:
+                    eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+                else:  # a single one is away as long as the fault lasts
+                    time.sleep(ALONE)
                 self.report["holders_meanwhile"] = holders.now()
             finally:
                 if self.fault.undo is not None:
@@ -254,6 +269,7 @@ class Drill:
             for watched in (holders, primaries):
                 watched.resume()
             self._settle(whole)
+            eventually(lambda: self.writer.acknowledged_after(time.monotonic() - 1) > 5, timeout=self.limit)
             self.writer.stop()
             self._tell(at, whole, holders, primaries)
         self._heal_databases()
@@ -297,9 +313,10 @@ class Drill:
         self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
 
 
-def names(manager):
-    """The faults that a cluster can have whose address is moved by this manager."""
-    return [name for name, fault in FAULTS.items() if manager in fault.managers]
+def names(lab):
+    """The faults that this lab can have."""
+    manager, count = Pgpools(lab).manager, len(lab.pgpools)
+    return [name for name, fault in FAULTS.items() if manager in fault.managers and count >= fault.pgpools]
 
 
 def main(wanted):
@@ -309,7 +326,7 @@ def main(wanted):
             print(f"{name:34} {fault.what}")
         return 0 if wanted == ["list"] else 2
     lab, reports = Lab(), []
-    for name in names(Pgpools(lab).manager) if wanted == ["all"] else wanted:
+    for name in names(lab) if wanted == ["all"] else wanted:
         reports.append(Drill(lab, name).run())
         for key, value in reports[-1].items():
             print(f"  {key:28} {value}", flush=True)

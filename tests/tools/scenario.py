@@ -17,7 +17,14 @@ from checks import CACHE, RESULTS, ROOT, Check, environment_bin, write_junit
 sys.path.insert(0, str(ROOT / "molecule" / "shared"))
 from lab.settings import SUITES, read_settings  # noqa: E402 (the path has to be set first)
 
-STANDBYS = {"more_standbys": "2"}
+# What a scenario's lab has that others have not; a variable that is set wins.
+LABS = {
+    "more_standbys": {"LAB_STANDBYS": "2"},
+    "vip_watchdog": {"LAB_VIP_MANAGER": "watchdog"},
+    "vip_single": {"LAB_PGPOOLS": "1"},
+    "vip_three": {"LAB_PGPOOLS": "3"},
+    "vip_witness": {"LAB_PGPOOLS": "3", "LAB_WITNESS": "yes", "LAB_VIP_MANAGER": "keepalived"},
+}
 BARE = ("default", "every_suite")  # a first deployment installs the packages
 FIRST_SUBNET = 32  # 10.1.N.0/24, one for each scenario, none of them the demo's: a lab that is up is left alone
 FIRST_SUBNET_OF_SUITES = 128  # behind those of `make bench`
@@ -41,7 +48,8 @@ def environment(name: str, results: str) -> dict[str, str]:
     env.setdefault("LAB_PROJECT", "-".join(filter(None, ("pgops", suite, name.replace("_", "-")))))
     env.setdefault("LAB_SUBNET", f"10.1.{number}.0/24")
     env.setdefault("LAB_IMAGE", "bare" if name in BARE else "packages")
-    env.setdefault("LAB_STANDBYS", STANDBYS.get(name, "1"))
+    for variable, value in LABS.get(name, {}).items():
+        env.setdefault(variable, value)
     env["PYTEST_ADDOPTS"] = (
         f"{env.get('PYTEST_ADDOPTS', '')} -v --durations=20 --durations-min=5 -p no:cacheprovider"
         f" --junit-xml={shlex.quote(results)}/pytest.xml"
