@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
-
-from guarded import Pair  # noqa: E402  (the path has to be set first)
-from proof import Lab, changed, eventually  # noqa: E402
-from writer import Writer, missing_rows  # noqa: E402
+from guarded import Pair
+from proof import Lab, changed, eventually
+from writer import Writer, missing_rows
 
 PLAYBOOK = "failover_primary.yml"
 PAUSED = "/var/lib/pgops/paused"

@@ -5,17 +5,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
-
-from guarded import Pair, moment  # noqa: E402  (the path has to be set first)
-from proof import Lab, eventually  # noqa: E402
+from guarded import Pair, moment
+from proof import Lab, eventually
 
 PAUSED = "/var/lib/pgops/paused"
 # Generous, a noisy machine fails no test; the figure is writes_after_cut_off of ``make bench``, 5 s at most.

@@ -6,19 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "molecule" / "shared"), str(ROOT)]
-
-from faults import FAULTS, Drill  # noqa: E402  (the path has to be set first)
-from guarded import Pair  # noqa: E402
-from proof import changed, eventually  # noqa: E402
-from writer import Writer, missing_rows  # noqa: E402
+from faults import FAULTS, Drill
+from guarded import Pair
+from proof import changed, eventually
+from writer import Writer, missing_rows
 
 STARTED = "SELECT pg_postmaster_start_time()::text"
 NAMES = "SELECT current_setting('synchronous_standby_names')"
