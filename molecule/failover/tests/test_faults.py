@@ -12,9 +12,9 @@ import pytest
 from faults import FAULTS, Drill
 from proof import eventually
 
-# The ones that ``make test`` takes: a switch, a planned end, a server that hangs, half a network, a false alarm.
-# (test_guard.py cuts the primary off from everything.)
-CHOSEN = ("switched", "service_stopped", "host_frozen", "primary_cut_from_pgpools", "backend_crashed")
+# The ones that ``make test`` takes: a planned end, a server that hangs, half a network.
+# (test_guard.py cuts the primary off from everything, test_switch.py switches.)
+CHOSEN = ("service_stopped", "host_frozen", "primary_cut_from_pgpools")
 NAMES = tuple(FAULTS) if os.environ.get("PGOPS_FAULTS") == "all" else CHOSEN
 
 # Generous: a noisy machine fails no test. The figures are taken by ``make bench``.

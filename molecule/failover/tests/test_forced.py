@@ -136,6 +136,7 @@ def test_a_primary_is_deposed_and_no_row_is_lost(cluster, writer):
     cluster.brought_back(cluster.primary)
 
 
+@pytest.mark.matrix
 def test_a_running_primary_that_ansible_cannot_reach_is_ended_by_its_guard(cluster, writer):
     """Its SSH server is gone: Pgpool takes out a primary that runs, and its guard sees the new one."""
     lab, old = cluster.lab, cluster.primary
@@ -194,6 +195,7 @@ class TestTooFarBehind:
         eventually(lambda: cluster.state(cluster.standby)["primary"]["lsn"] >= position, timeout=20)
         return f"kill -CONT $({pids})"
 
+    @pytest.mark.matrix
     def test_nobody_is_promoted_until_a_person_says_so(self, cluster, mailboxes):
         lab, old = cluster.lab, cluster.primary
         before = last_failover(lab)["time"]

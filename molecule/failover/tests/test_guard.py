@@ -91,7 +91,10 @@ def promoted(cluster):
         eventually(lambda p=proxy: cluster.lab.pool_nodes(p)[cluster.id(cluster.standby)][2] == "primary", timeout=60)
 
 
-@pytest.mark.parametrize("link", [(), ("--link-up",)], ids=["link-down", "link-up"])
+@pytest.mark.parametrize(
+    "link",
+    [pytest.param((), id="link-down"), pytest.param(("--link-up",), id="link-up", marks=pytest.mark.matrix)],
+)
 def test_a_primary_that_is_cut_off_stops_taking_writes_within_seconds(cluster, link):
     """It has its client on the host itself. The standby is promoted meanwhile, so it stays down when it is back."""
     old, before = cluster.primary, len(cluster.events(cluster.primary))
@@ -108,6 +111,7 @@ def test_a_primary_that_is_cut_off_stops_taking_writes_within_seconds(cluster, l
     cluster.brought_back(old)
 
 
+@pytest.mark.matrix
 def test_after_a_cut_without_a_promotion_it_starts_again_by_itself(cluster):
     """The failover is paused on the pgpools, so the others can confirm that nobody was promoted."""
     old, before = cluster.primary, len(cluster.events(cluster.primary))
@@ -136,6 +140,7 @@ def test_after_a_cut_without_a_promotion_it_starts_again_by_itself(cluster):
             cluster.lab.run(proxy, f"rm -f {PAUSED}")
 
 
+@pytest.mark.matrix
 def test_a_frozen_primary_ends_itself_when_it_thaws(cluster):
     old, before = cluster.primary, len(cluster.events(cluster.primary))
     cluster.write(old)
@@ -150,6 +155,7 @@ def test_a_frozen_primary_ends_itself_when_it_thaws(cluster):
     cluster.brought_back(old)
 
 
+@pytest.mark.matrix
 def test_a_standby_that_is_promoted_by_mistake_is_ended_and_not_the_primary(cluster):
     """It has the newer timeline, but every pgpool has the other one: that is where the clients are."""
     standby, before = cluster.standby, len(cluster.events(cluster.standby))
@@ -183,6 +189,7 @@ def test_of_two_that_were_primaries_the_one_that_was_promoted_last_starts_by_its
     cluster.brought_back(old)
 
 
+@pytest.mark.matrix
 def test_a_lone_primary_goes_on_without_a_network(cluster):
     """Its standby is gone and out of the pool: nobody can be promoted, so nobody is fenced."""
     primary, before = cluster.primary, len(cluster.events(cluster.primary))

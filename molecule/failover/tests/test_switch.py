@@ -73,6 +73,7 @@ def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
         assert cluster.lab.ssh(name, "test -e /var/lib/pgops/switch").returncode == 1
 
 
+@pytest.mark.matrix
 def test_pgpools_that_do_not_notice_are_told(cluster):
     """As with long health check periods: nobody looks at the databases, so the playbook has to tell."""
     lab, name = cluster.lab, cluster.standby

@@ -168,6 +168,7 @@ def test_block_no_fault_takes_an_acknowledged_row_with_it(lab, cluster, fault):
     eventually(lambda: kept(Pair(lab)))
 
 
+@pytest.mark.matrix
 def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer, tmp_path):
     deploy(lab, "fallback")
     eventually(lambda: kept(cluster))
@@ -195,6 +196,7 @@ def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer,
     assert check(lab, tmp_path) == {}
 
 
+@pytest.mark.matrix
 def test_fallback_a_failover_loses_nothing_and_the_new_primary_goes_on_by_itself(lab, cluster):
     report = Drill(lab, "primary_cut_off").run()
     assert (report["lost"], report["check_cluster"]) == (0, 0)
