@@ -81,10 +81,10 @@ def _kill_pgpool_child(lab, _primary, _standby):
     lab.run(holder, "kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)")
 
 
-def _restart_the_leader(lab, primary, _standby):
-    """Pgpool on the host with the virtual IP restarts as soon as it has begun to fail over."""
+def restart_the_leader(lab, primary, _standby=None):
+    """The pgpool that leads the others restarts as soon as it has begun to fail over."""
     begun = "for _ in $(seq 1000); do [ -s /var/lib/pgpool/failover_begun ] && break; sleep 0.01; done"
-    lab.run(lab.vip_holders()[0], f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
+    lab.run(lab.leader(), f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
     lab.run(primary, f"kill -9 {POSTMASTER}")
 
 
@@ -122,7 +122,7 @@ FAULTS = {
         lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
     ),
     "leader_restarted_during_failover": Fault(
-        "SIGKILL of the primary's postmaster; the leading pgpool restarts while it fails over", _restart_the_leader
+        "SIGKILL of the primary's postmaster; the leading pgpool restarts while it fails over", restart_the_leader
     ),
     "disk_full": Fault("the primary's disk is full", _disk_full),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),

@@ -22,12 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from faults import LOAD_ROWS, POSTMASTER, SERVICE_LIMIT, STAYS, client, count_lost, new_table
+from faults import LOAD_ROWS, SERVICE_LIMIT, STAYS, client, count_lost, new_table, restart_the_leader
 from proof import CHECKOUT, Lab, eventually
 from watched import Holders, Primaries
 
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
-ASK_WATCHDOG = "timeout 10 runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
 ALONE = 10.0  # seconds that a fault of a single pgpool lasts
 KEEPALIVED = "keepalived"
@@ -89,10 +88,7 @@ def _restart_all(drill):
 
 
 def _restart_during_failover(drill):
-    """The pgpool that leads the watchdog, whoever has the address, restarts as soon as it has begun to fail over."""
-    begun = "for _ in $(seq 1000); do [ -s /var/lib/pgpool/failover_begun ] && break; sleep 0.01; done"
-    drill.lab.run(drill.pgpools.leader(), f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
-    drill.lab.run(drill.primary, f"kill -9 {POSTMASTER}")
+    restart_the_leader(drill.lab, drill.primary)
 
 
 def _kill_keepalived(which):
@@ -119,11 +115,13 @@ FAULTS = {
         moves=False,
     ),
     "host_killed": Fault("the holder's host loses power", _lab(("cut",), ("kill",)), _lab(("start",))),
-    "host_frozen": Fault("the holder's host freezes, and thaws later", _lab(("pause",)), _lab(("unpause",))),
+    # Who thaws had the address and may go on with it: one of the two has it then.
+    "host_frozen": Fault("the holder's host freezes, and thaws later", _lab(("pause",)), _lab(("unpause",)), None),
     "host_frozen_and_cut": Fault(
         "the holder's host freezes and its link goes down; later it thaws, the link is up first",
         _lab(("pause",), ("cut",)),
         _lab(("heal",), ("unpause",)),
+        None,
     ),
     "holder_cut_off": Fault("the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",))),
     "other_killed": Fault(
@@ -202,17 +200,11 @@ class Pgpools:
         """This one's word on all: a leader, others that follow it, a quorum. A single one has no watchdog."""
         if len(self.lab.pgpools) == 1:
             return True
-        told = self.lab.run(name, ASK_WATCHDOG)
+        told = self.lab.watchdog(name)
         states = sorted(re.findall(r"^Status Name\s*: (.+)$", told, re.M))
         quorum = re.search(r"^Quorum state\s*: (.+)$", told, re.M)
         whole = states[1:] == ["STANDBY"] * (len(self.lab.pgpools) - 1) and states[:1] in (["LEADER"], ["MASTER"])
         return whole and quorum is not None and quorum[1] in ("QUORUM EXIST", "QUORUM IS ON THE EDGE")
-
-    def leader(self):
-        """The host of the watchdog's leader, as the first pgpool says."""
-        told = self.lab.run(self.lab.pgpools[0], ASK_WATCHDOG)
-        address = re.search(r"^Leader Host Name\s*: (\S+)$", told, re.M)[1]
-        return next(name for name in self.lab.pgpools if self.lab.address(name) == address)
 
     def may_hold(self, name):
         """Nothing tells this host's keepalived to stay away. (Of the watchdog its state says it all.)"""

@@ -107,6 +107,16 @@ class Lab:
             nodes[node_id] = (fields["Hostname"], fields["Status Name"], fields["Role"])
         return nodes
 
+    def watchdog(self, name):
+        """What one pgpool says of all of them."""
+        ask = "timeout 10 runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
+        return self.run(name, ask)
+
+    def leader(self):
+        """The pgpool that leads the others, as the first one says; with keepalived it need not have the virtual IP."""
+        address = re.search(r"^(?:Leader|Master) Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]
+        return next(name for name in self.pgpools if self.address(name) == address)
+
     def vip_holders(self):
         return [name for name in self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
 

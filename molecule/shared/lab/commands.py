@@ -10,7 +10,7 @@ import shutil
 import sys
 
 from . import access, engine, hosts, image, network, plan
-from .docker import docker, labelled
+from .docker import attempt, docker, labelled
 from .errors import LabError
 from .progress import say, wait_for
 from .settings import read_settings
@@ -119,8 +119,12 @@ def kill(project, arguments):
 
 
 def pause(project, arguments):
-    """Freeze all processes."""
-    return _docker_on(project, arguments.host, "pause", "frozen")
+    """Freeze all processes. On a busy host the engine may find new ones for as long as it tries, and gives up then."""
+    name = plan.container(project, _host(project, arguments.host).name)
+    if not wait_for(lambda: attempt("pause", name, timeout=30).ok, 10):
+        docker("pause", name, timeout=30)  # says why not
+    say(f"{arguments.host} is frozen")
+    return 0
 
 
 def unpause(project, arguments):
