@@ -51,7 +51,7 @@ def environment(name: str, results: str) -> dict[str, str]:
     for variable, value in LABS.get(name, {}).items():
         env.setdefault(variable, value)
     env["PYTEST_ADDOPTS"] = (
-        f"{env.get('PYTEST_ADDOPTS', '')} -v --durations=20 --durations-min=5 -p no:cacheprovider"
+        f"{env.get('PYTEST_ADDOPTS', '')} -vv --durations=20 --durations-min=5 -p no:cacheprovider"
         f" --junit-xml={shlex.quote(results)}/pytest.xml"
     )
     env["PYTHONUNBUFFERED"] = "1"  # else the log of a scenario that is cut off does not say how far it came

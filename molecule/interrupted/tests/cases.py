@@ -72,12 +72,10 @@ def walk():
 
 # The points at which most is at stake; these are a part of `make test`, all of them of `make test-matrix`.
 ALWAYS = (
-    Case("rewind", "salvage", AFTER, MODULE),
     Case("rewind", "salvage", DURING, MODULE, at_once=True),
     Case("rewind", "rewind", DURING, HOST),
     Case("rewind", "rewind", AFTER, MODULE),
     Case("start", "start", AFTER, POSTMASTER),
-    Case("delta", "rsync", DURING, NETWORK),
     Case("basebackup", "basebackup", DURING, PRIMARY),
     Case("rewind", "rewind", DURING, CONTROL, playbook=True),  # the last: it leaves the node in the pool
 )
