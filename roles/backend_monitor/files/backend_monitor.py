@@ -12,6 +12,9 @@ A server is asked whether it would talk TLS: one byte, before any login, that ev
 recovers. The connection stays open until the next question, because its end tells of the server's end. A server that is
 shutting down waits for connections that are open, so after such an end it is asked often, and no connection is kept.
 
+A host that hears nothing of any server is most likely cut off itself. It hurries nobody then: pgpool's life check
+notices within a second or two and takes the host's vote away, which has to come before the health check has judged.
+
 Where a server accepts connections and says nothing for ``frozen_after`` seconds, this host's connections to it are
 destroyed: some versions of Pgpool-II read on without any limit otherwise.
 
@@ -114,6 +117,15 @@ async def until_closed(reader, *, limit):
     except ConnectionError:
         pass
     return True
+
+
+async def blind(config, backend):
+    """Tell whether this host hears nothing of any other server either. A refusal is heard, too."""
+    others = [one for one in config["backends"] if one["id"] != backend["id"]]
+    answers = await asyncio.gather(*(ask(one["address"], one["port"], limit=config["limit"]) for one in others))
+    for _verdict, _reader, writer in answers:
+        close(writer)
+    return bool(others) and all(verdict == SILENT for verdict, _reader, _writer in answers)
 
 
 def close(writer):
@@ -231,7 +243,8 @@ def tell(backend, before, seen, now):
     else:
         ago = now - before.answered_at
         words = "refuses connections" if seen.verdict == REFUSES else "does not answer"
-        say(f"{who} {words}, it last answered {ago:.1f} s ago: pgpool's health check is woken", level=4)
+        then = "pgpool's health check is woken, unless no other server is heard either"
+        say(f"{who} {words}, it last answered {ago:.1f} s ago: {then}", level=4)
 
 
 async def watch(config, backend):
@@ -249,6 +262,8 @@ async def watch(config, backend):
             seen = await _keep(config, seen, reader, writer)
             continue
         deed = decide(seen, now=now, frozen_after=config["frozen_after"], cut_every=config["wake_every"])
+        if deed.wake and verdict == SILENT and await blind(config, backend):
+            deed = Deed(wake=False, cut=False)
         if deed.cut:
             await cut(backend["cut"])
             seen = seen._replace(cut_at=now)

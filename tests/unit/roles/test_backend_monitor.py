@@ -266,7 +266,8 @@ def test_a_login_is_opened_again_when_it_ends_and_closed_with_the_service(tmp_pa
 class Story:
     """What a server answers one after the other, by a clock of its own; what was done about it."""
 
-    def __init__(self, monkeypatch, *answers):
+    def __init__(self, monkeypatch, *answers, others=()):
+        self.others = dict(others)  # address -> what another server answers, always the same
         self.answers, self.now, self.done, self.ended = list(answers), 1000.0, [], []
         monkeypatch.setattr(monitor, "ask", self.ask)
         monkeypatch.setattr(monitor, "until_closed", self.wait)
@@ -275,7 +276,9 @@ class Story:
         monkeypatch.setattr(monitor.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(monitor.asyncio, "sleep", self.sleep)
 
-    async def ask(self, _address, _port, *, limit):
+    async def ask(self, address, _port, *, limit):
+        if address in self.others:
+            return self.others[address], None, None
         if not self.answers:
             raise asyncio.CancelledError
         verdict = self.answers.pop(0)
@@ -295,7 +298,15 @@ class Story:
 
     def play(self):
         backend = {"id": 1, "address": "db2", "port": 5432, "cut": ["cut"]}
-        config = {"limit": 0.5, "period": 0.5, "wake_every": 0.15, "frozen_after": 1.5, "pid_file": "/pid"}
+        others = [{"id": number, "address": name, "port": 5432} for number, name in enumerate(self.others, 2)]
+        config = {
+            "backends": [backend, *others],
+            "limit": 0.5,
+            "period": 0.5,
+            "wake_every": 0.15,
+            "frozen_after": 1.5,
+            "pid_file": "/pid",
+        }
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(monitor.watch(config, backend))
         return self.done
@@ -320,6 +331,23 @@ def test_a_server_that_ends_a_connection_is_asked_often_and_no_connection_is_kep
 def test_a_hanging_server_is_cut_off(monkeypatch):
     story = Story(monkeypatch, "answers", *["silent"] * 4)
     assert story.play() == ["wait", ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "others", "wakes"),
+    [
+        ("silent", {"db1": "silent"}, False),
+        ("silent", {"db1": "silent", "db3": "silent"}, False),
+        ("silent", {"db1": "silent", "db3": "answers"}, True),
+        ("silent", {"db1": "refuses"}, True),
+        ("silent", {}, True),
+        ("refuses", {"db1": "silent"}, True),
+    ],
+)
+def test_a_host_that_hears_of_no_server_hurries_nobody(monkeypatch, answer, others, wakes):
+    """Its vote would count, until pgpool's life check has taken it away."""
+    done = Story(monkeypatch, "answers", answer, others=others).play()
+    assert [deed for deed in done if deed != "wait"][:1] == ([("wake", 1)] if wakes else [])
 
 
 def test_a_server_that_never_answered_wakes_nobody(monkeypatch, capsys):
