@@ -27,6 +27,7 @@ def test_a_data_directory_of_somebody_else_is_refused(lab):
     assert lab.run("postgres-db2", "systemctl show --property=MainPID 'postgresql@*'") == before
 
 
+@pytest.mark.matrix
 def test_pgpool_settings_of_somebody_else_are_refused(lab):
     lab.run("app-server2", "cp -a /etc/pgpool2/pgpool.conf /root/pgpool.conf")
     lab.run("app-server2", "echo 'port = 7777' > /etc/pgpool2/pgpool.conf")

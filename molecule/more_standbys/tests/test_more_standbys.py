@@ -167,6 +167,7 @@ def test_again_changes_nothing(lab, story):
 # --- the second failover: the old primary first; the other standby is out of the pool and follows the dead one
 
 
+@pytest.mark.matrix
 def test_the_old_primary_can_come_first_and_the_other_standby_is_left_alone(lab, story):
     story.fail_over(story.primary)
     detach = f"runuser -u postgres -- pcp_detach_node -h localhost -U pgpoolad -w -n {story.backend_id(story.other)}"
@@ -180,6 +181,7 @@ def test_the_old_primary_can_come_first_and_the_other_standby_is_left_alone(lab,
     assert [story.seen(proxy, story.other)[0] for proxy in lab.pgpools] == ["down", "down"]
 
 
+@pytest.mark.matrix
 def test_then_the_other_one(lab, story):
     before = story.files(story.other)
     done = story.recover(story.other)

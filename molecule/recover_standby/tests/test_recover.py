@@ -337,6 +337,7 @@ def test_a_pgpool_that_refuses_in_between_has_the_node_taken_out_everywhere(lab)
     assert_healthy_standby(lab, DB2, DB1)
 
 
+@pytest.mark.matrix
 def test_a_node_that_lags_is_not_attached_and_one_in_use_is_left_there(lab):
     limit = ["-e", "recover_standby_max_lag=1000", "-e", "recover_standby_catch_up_timeout=4"]
     lab.run(DB2, "runuser -u postgres -- psql -qc 'SELECT pg_wal_replay_pause()' postgres")

@@ -109,6 +109,7 @@ def test_in_a_terminal(lab, node, slowly):
     assert lab.run(node, "ls /run/pgops/progress-* 2>/dev/null || true") == "", "the file goes with the run"
 
 
+@pytest.mark.matrix
 def test_in_a_job_of_awx(lab, node, slowly, tmp_path):
     inventory = CHECKOUT / "inventories" / "lab" / "hosts"
     job = run("playbooks/recover_standby.yml", str(inventory), node, tmp_path, *slowly)

@@ -16,6 +16,8 @@ from pair_faults import KEEPALIVED, Pgpools
 from proof import changed, eventually
 from watched import Holders
 
+pytestmark = pytest.mark.matrix
+
 CLAIM = "/run/pgops-move-vip.json"
 # Generous, a noisy machine fails no test; the figures belong to ``make bench``.
 LIMIT = {KEEPALIVED: 10, "watchdog": 60}

@@ -14,6 +14,8 @@ import pytest
 from guarded import Pair
 from proof import eventually
 
+pytestmark = pytest.mark.matrix
+
 SESSIONS = 120  # load balancing is by session
 SIGMAS = 6  # a ratio that is right misses this bound once in 500 million runs
 WHO = "SELECT host(inet_server_addr())"

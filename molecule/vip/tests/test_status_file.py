@@ -9,6 +9,8 @@ import pytest
 from guarded import Pair
 from proof import eventually
 
+pytestmark = pytest.mark.matrix
+
 STATUS = "/var/lib/pgpool/pgpool_status"
 START = 90  # seconds: the watchdogs elect, and a node that is dead has to be noticed
 SESSIONS = 12

@@ -16,6 +16,8 @@ import pytest
 from guarded import Pair
 from proof import CHECKOUT, eventually
 
+pytestmark = pytest.mark.matrix
+
 
 class Vip:
     """Who has the virtual IP of a lab, seen with ip on the hosts, and check_cluster's word on it."""
