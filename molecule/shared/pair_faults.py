@@ -29,6 +29,7 @@ from watched import Holders, Primaries
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
 ALONE = 10.0  # seconds that a fault of a single pgpool lasts
+NOBODY, ON = "02:00:00:00:00:01", "nud permanent dev eth0"
 KEEPALIVED = "keepalived"
 
 
@@ -65,6 +66,33 @@ def _routes(word, between):
             for name in mine:
                 routes = [f"ip route {word} blackhole {drill.lab.address(other)}/32" for other in theirs]
                 drill.lab.run_inside(name, "; ".join(routes), check=word == "add")
+
+    return act
+
+
+def _lose(between):
+    """No packet of one side arrives at the other one. (A black hole among the routes does not stop what is bound to an
+    interface, as VRRP is.)"""
+
+    def act(drill):
+        here, there = between(drill)
+        for mine, theirs in ((here, there), (there, here)):
+            for name in mine:
+                words = [f"ip neigh replace {drill.lab.address(other)} lladdr {NOBODY} {ON}" for other in theirs]
+                drill.lab.run_inside(name, "; ".join(words))
+
+    return act
+
+
+def _find(between):
+    """The hardware addresses are asked for again."""
+
+    def act(drill):
+        here, there = between(drill)
+        for mine, theirs in ((here, there), (there, here)):
+            for name in mine:
+                words = [f"ip neigh del {drill.lab.address(other)} dev eth0" for other in theirs]
+                drill.lab.run_inside(name, "; ".join(words), check=False)
 
     return act
 
@@ -133,8 +161,8 @@ FAULTS = {
     ),
     "cut_apart": Fault(
         "the holder and the other pgpools cannot reach each other, all else can",
-        _routes("add", _apart),
-        _routes("del", _apart),
+        _lose(_apart),
+        _find(_apart),
         None,
         pgpools=2,
     ),
