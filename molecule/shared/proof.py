@@ -114,7 +114,7 @@ class Lab:
 
     def leader(self):
         """The pgpool that leads the others, as the first one says; with keepalived it need not have the virtual IP."""
-        address = re.search(r"^(?:Leader|Master) Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]
+        address = re.search(r"^\w+ Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]
         return next(name for name in self.pgpools if self.address(name) == address)
 
     def vip_holders(self):
