@@ -7,7 +7,8 @@
 """How long does nobody answer through an address? Asks with fresh sessions; none of them waits for another.
 
 libpq's own limit on connecting is two seconds at least and does not bound an answer, so the sessions are asynchronous
-and one that is late is cut loose.
+and one that is late is cut loose. As long as answers come there is one session at a time: what asks more often than a
+slow cluster can answer would measure itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import typing as t
 # "NO LOAD BALANCE": Pgpool sends it to the primary, as it would a write.
 QUESTION = "/*NO LOAD BALANCE*/ SELECT NOT pg_is_in_recovery()"
 IDLE_STEP = 0.01  # seconds between two looks while nothing happens
+BESIDE = 0.1  # seconds after which another session is tried beside the ones that got no answer yet
 
 
 class Wanted(t.NamedTuple):
@@ -68,16 +70,15 @@ class Probe:
     def __init__(self, wanted, driver, now=time.monotonic):
         self.wanted, self._driver, self._now = wanted, driver, now
         self._attempts, self._answers, self._failures = [], [], []
+        self._begun = None
 
     def run(self):
         """Return what was Seen; ends by itself whatever happens to whom started it."""
         began = self._now()
-        next_one = began
         while not self._over(began):
-            if self._now() >= next_one:
+            if self._due():
                 self._begin()
-                next_one = max(next_one + self.wanted.interval, self._now())
-            self._wait(max(0.0, min(IDLE_STEP, next_one - self._now())))
+            self._wait(min(IDLE_STEP, self.wanted.interval))
             self._attempts = [one for one in self._attempts if self._goes_on(one)]
         for one in self._attempts:
             one.close()
@@ -91,7 +92,14 @@ class Probe:
             return True
         return self._now() - began >= self.wanted.limit
 
+    def _due(self):
+        if self._begun is None:
+            return True
+        pause = max(self.wanted.interval, BESIDE) if self._attempts else self.wanted.interval
+        return self._now() - self._begun >= pause
+
     def _begin(self):
+        self._begun = self._now()
         try:
             self._attempts.append(Attempt(self._driver, self.wanted.options, self._now()))
         except self._driver.Error as exc:

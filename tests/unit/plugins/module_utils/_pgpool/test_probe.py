@@ -93,6 +93,27 @@ def test_an_attempt_that_fails_holds_nobody_up(answer, words):
     assert late.answers == [] and "no answer within 0.02 s" in late.failures[0]
 
 
+def test_what_answers_slowly_is_not_asked_more_often_than_it_answers():
+    """Each answer takes three looks; a session is begun beside it only when it has taken long."""
+
+    class Slow(Driver):
+        def connect(self, **options):
+            connection = super().connect(**options)
+            connection.steps = 4
+            self.most = max(getattr(self, "most", 0), sum(not one.closed for one in self.made))
+            return connection
+
+    driver = Slow([])
+    wanted = probe.Wanted(options={}, limit=5, interval=0.005, enough=5)
+    assert len(probe.Probe(wanted, driver).run().answers) == 5
+    assert (driver.most, len(driver.made)) == (1, 5)
+
+
+def test_when_nobody_answers_others_are_tried_beside():
+    seen = run([None, None], enough=1, attempt_limit=1, limit=2)
+    assert len(seen.answers) == 1 and seen.failures == []
+
+
 def test_the_longest_time_between_two_answers():
     found = probe.summary(probe.Seen([1.0, 1.02, 1.5, 1.52], ["late"], 1.53), lambda moment: moment + 100)
     assert (found["gap"], found["gap_began"], found["gap_ended"]) == (0.48, 101.02, 101.5)
