@@ -12,9 +12,9 @@ short_description: Measure as a client for how long nobody answers through an ad
 version_added: 0.1.0
 author: pgops contributors (@pgops)
 description:
-  - Opens a fresh session O(interval) seconds after the last one was begun, and asks whether the primary is at its other end.
-    One at a time as long as they are answered; beside those that wait, another one is begun every tenth of a second.
-    Sessions that are late are cut loose and hold nobody up.
+  - Opens a fresh session O(interval) seconds after the last one was begun, and asks whether the primary is at its other
+    end. One at a time as long as they are answered; beside those that wait, another one is begun every tenth of a
+    second. Sessions that are late are cut loose and hold nobody up.
   - Ends when O(limit) seconds are over, after O(enough) answers, or as soon as the file O(while_exists) is gone.
   - Nobody answering is an answer, not a failure.
 extends_documentation_fragment:
