@@ -73,7 +73,7 @@ def _sole(view, holder, right, why):
     if holder.reachable and proxy["silent"]:
         message = f"has the virtual IP {view['vip']}{_at(holder)}, and its pgpool does not run: nobody is served"
         return [finding("critical", "vip_dead", holder.host, message, _to_take_over(view, holder, right))]
-    if right in (None, holder.host) or _keepalived(view) or right not in leaders(view).values():
+    if right in (None, holder.host) or not _by_watchdog(view) or right not in leaders(view).values():
         return []
     message = f"has the virtual IP {view['vip']}{_at(holder)}, and {right} is to have it: {why}"
     severity = "warning" if serves(view, holder.host) else "critical"
@@ -121,6 +121,11 @@ def _by_hand(view, wrong, right):
 
 def _keepalived(view):
     return (view.get("vip_seen") or {}).get("manager") == "keepalived"
+
+
+def _by_watchdog(view):
+    """A view in which nobody says who moves the address is no reason to take it from a holder that serves."""
+    return (view.get("vip_seen") or {}).get("manager") == "watchdog"
 
 
 def _prefix(view):

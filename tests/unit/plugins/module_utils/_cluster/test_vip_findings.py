@@ -150,6 +150,12 @@ def test_one_holder_that_is_right_is_no_finding(view):
     assert codes == (["vip_not_on_leader"] if view == (FREE, UP2, [], WATCHDOG, None) else [])
 
 
+def test_where_nobody_says_who_moves_it_a_holder_that_serves_is_left_alone():
+    """A deployment looks without asking the network."""
+    view = build_view(c.DATABASES, c.PGPOOLS, dict(c.healthy()[0]), {ONE: FREE, TWO: UP2}, "10.1.7.100")
+    assert vip_findings(view) == []
+
+
 def test_a_holder_whose_password_is_wrong_is_not_called_dead():
     answer = said(c.no_pgpool(), ONE)
     answer["pgpool"]["error"] = {"code": "authentication_failed", "message": "no"}
