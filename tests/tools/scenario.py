@@ -20,9 +20,10 @@ from lab.settings import SUITES, read_settings  # noqa: E402 (the path has to be
 # What a scenario's lab has that others have not; a variable that is set wins.
 LABS = {
     "more_standbys": {"LAB_STANDBYS": "2"},
+    "vip": {"LAB_VIP_MANAGER": "keepalived"},
     "vip_watchdog": {"LAB_VIP_MANAGER": "watchdog"},
     "vip_single": {"LAB_PGPOOLS": "1"},
-    "vip_three": {"LAB_PGPOOLS": "3"},
+    "vip_three": {"LAB_PGPOOLS": "3", "LAB_VIP_MANAGER": "keepalived"},
     "vip_witness": {"LAB_PGPOOLS": "3", "LAB_WITNESS": "yes", "LAB_VIP_MANAGER": "keepalived"},
 }
 BARE = ("default", "every_suite")  # a first deployment installs the packages
