@@ -12,12 +12,15 @@ SECRETS = (
     "pgops_replication_password", "pgops_dbadmin_password", "pgops_app_password", "pgops_healthcheck_password",
     "pgops_pcp_password", "pgops_watchdog_authkey",
 )  # fmt: skip
+LOOKS = 20  # at one process: after 2 s it has become what it is, and to look on would only keep the host busy
 SAMPLER = """
 import os, time
-until, seen = time.monotonic() + {seconds}, set()
+until, seen, looks = time.monotonic() + {seconds}, set(), {{}}
 with open("/root/ps-samples", "wb") as samples:
     while time.monotonic() < until and not os.path.exists("/root/ps-enough"):
-        for process in filter(str.isdigit, os.listdir("/proc")):
+        there = [name for name in os.listdir("/proc") if name.isdigit()]
+        looks = {{name: looks.get(name, 0) + 1 for name in there}}
+        for process in (name for name in there if looks[name] <= {LOOKS}):
             for part in ("cmdline", "environ"):
                 try:
                     with open(f"/proc/{{process}}/{{part}}", "rb") as stream:
@@ -55,7 +58,7 @@ class ProcessSampler:
         self.names = lab.databases + lab.pgpools
 
     def __enter__(self):
-        script = SAMPLER.format(seconds=self.seconds)
+        script = SAMPLER.format(seconds=self.seconds, LOOKS=LOOKS)
         command = f"umask 077; rm -f /root/ps-enough; python3 - <<'END'\n{script}\nEND"
         self.threads = [threading.Thread(target=self.lab.ssh, args=(n, command, self.seconds + 60)) for n in self.names]
         for thread in self.threads:
