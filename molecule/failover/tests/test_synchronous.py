@@ -14,6 +14,8 @@ from guarded import Pair
 from proof import changed, eventually
 from writer import Writer, missing_rows
 
+pytestmark = pytest.mark.matrix  # three deployments
+
 STARTED = "SELECT pg_postmaster_start_time()::text"
 NAMES = "SELECT current_setting('synchronous_standby_names')"
 STATE = "SELECT coalesce(current_setting('pgops.synchronous', true), '')"
@@ -158,7 +160,6 @@ class Blocked(Drill):
         served_again(self.writer, time.monotonic())
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("fault", FAULTS)
 def test_block_no_fault_takes_an_acknowledged_row_with_it(lab, cluster, fault):
     report = Blocked(lab, fault).run()
@@ -168,7 +169,6 @@ def test_block_no_fault_takes_an_acknowledged_row_with_it(lab, cluster, fault):
     eventually(lambda: kept(Pair(lab)))
 
 
-@pytest.mark.matrix
 def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer, tmp_path):
     deploy(lab, "fallback")
     eventually(lambda: kept(cluster))
@@ -196,7 +196,6 @@ def test_fallback_goes_on_without_a_standby_and_comes_back(lab, cluster, writer,
     assert check(lab, tmp_path) == {}
 
 
-@pytest.mark.matrix
 def test_fallback_a_failover_loses_nothing_and_the_new_primary_goes_on_by_itself(lab, cluster):
     report = Drill(lab, "primary_cut_off").run()
     assert (report["lost"], report["check_cluster"]) == (0, 0)
@@ -206,12 +205,10 @@ def test_fallback_a_failover_loses_nothing_and_the_new_primary_goes_on_by_itself
     assert results[-3:] == ["suspended", "restoring", "restored"]
 
 
-@pytest.mark.matrix
 def test_again_it_changes_nothing(lab, cluster):
     assert changed(deploy(lab, "fallback").stdout) == 0
 
 
-@pytest.mark.matrix
 def test_off_again(lab, cluster):
     deploy(lab, "off")
     for name in lab.databases:
