@@ -67,7 +67,7 @@ class Run:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
-    def wait(self, timeout=150):
+    def wait(self, timeout=400):
         """Wait for its end; returns the module's result (for a playbook: its output)."""
         try:
             self.process.wait(timeout)
@@ -126,7 +126,7 @@ class Node:
         self.run("rm -rf /run/pgops-walk")
         if not self.streams():
             Run(self.lab, Case("start", "start", "before", MODULE), lock_timeout=60).wait(240)
-        eventually(self.streams, timeout=60)
+        eventually(self.streams, timeout=180)
 
     def status(self, proxy):
         return self.lab.pool_nodes(proxy)[1][1]
