@@ -263,7 +263,7 @@ async def watch(config, backend):
             continue
         deed = decide(seen, now=now, frozen_after=config["frozen_after"], cut_every=config["wake_every"])
         if deed.wake and verdict == SILENT and await blind(config, backend):
-            deed = Deed(wake=False, cut=False)
+            deed = deed._replace(wake=False)
         if deed.cut:
             await cut(backend["cut"])
             seen = seen._replace(cut_at=now)

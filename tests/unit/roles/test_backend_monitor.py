@@ -350,6 +350,12 @@ def test_a_host_that_hears_of_no_server_hurries_nobody(monkeypatch, answer, othe
     assert [deed for deed in done if deed != "wait"][:1] == ([("wake", 1)] if wakes else [])
 
 
+def test_a_host_that_hears_of_no_server_still_cuts_off_what_hangs(monkeypatch):
+    """All of them may hang, and pgpool would read on without a limit."""
+    done = Story(monkeypatch, "answers", *["silent"] * 4, others={"db1": "silent"}).play()
+    assert ("cut",) in done and ("wake", 1) not in done
+
+
 def test_a_server_that_never_answered_wakes_nobody(monkeypatch, capsys):
     story = Story(monkeypatch, "refuses", "silent", "refuses")
     assert story.play() == []
