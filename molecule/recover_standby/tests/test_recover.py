@@ -114,11 +114,12 @@ def test_a_host_that_is_no_database_is_refused(lab):
 
 
 def test_the_live_primary_is_refused(lab):
-    before = {name: settings_of(lab, name) for name in (DB1, DB2)}
+    ours = "find /var/lib/pgops -printf '%p %s %T@ %m\n' | sort"
+    before = {name: settings_of(lab, name) for name in (DB1, DB2)}, lab.run(DB2, ours)
     done = lab.playbook("recover_standby.yml", "-l", DB1, check=False)
     assert done.returncode == 2
     assert "postgres-db1: it is the live primary" in done.stdout
-    assert {name: settings_of(lab, name) for name in (DB1, DB2)} == before
+    assert ({name: settings_of(lab, name) for name in (DB1, DB2)}, lab.run(DB2, ours)) == before
     assert is_primary(lab, DB1)
 
 
