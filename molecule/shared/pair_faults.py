@@ -29,7 +29,6 @@ from watched import Holders, Primaries
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
 ALONE = 10.0  # seconds that a fault of a single pgpool lasts
-NOBODY, ON = "02:00:00:00:00:01", "nud permanent dev eth0"
 KEEPALIVED = "keepalived"
 
 
@@ -57,44 +56,29 @@ def _lab(*steps, on="holder"):
     return act
 
 
-def _routes(word, between):
-    """Both directions of a path are black holes, and other paths stay: ``between`` gives the two sides."""
+def _both_ways(between, command, *, check=True):
+    """A command on each host of either side about each host of the other one; ``between`` gives the two sides."""
 
     def act(drill):
         here, there = between(drill)
         for mine, theirs in ((here, there), (there, here)):
+            words = "; ".join(command.format(drill.lab.address(other)) for other in theirs)
             for name in mine:
-                routes = [f"ip route {word} blackhole {drill.lab.address(other)}/32" for other in theirs]
-                drill.lab.run_inside(name, "; ".join(routes), check=word == "add")
+                drill.lab.run_inside(name, words, check=check)
 
     return act
 
 
-def _lose(between):
-    """No packet of one side arrives at the other one. (A black hole among the routes does not stop what is bound to an
-    interface, as VRRP is.)"""
-
-    def act(drill):
-        here, there = between(drill)
-        for mine, theirs in ((here, there), (there, here)):
-            for name in mine:
-                words = [f"ip neigh replace {drill.lab.address(other)} lladdr {NOBODY} {ON}" for other in theirs]
-                drill.lab.run_inside(name, "; ".join(words))
-
-    return act
+def _no_route(between):
+    """Both directions of a path are black holes, and other paths stay."""
+    route = "ip route {} blackhole {{}}/32"
+    return _both_ways(between, route.format("add")), _both_ways(between, route.format("del"), check=False)
 
 
-def _find(between):
-    """The hardware addresses are asked for again."""
-
-    def act(drill):
-        here, there = between(drill)
-        for mine, theirs in ((here, there), (there, here)):
-            for name in mine:
-                words = [f"ip neigh del {drill.lab.address(other)} dev eth0" for other in theirs]
-                drill.lab.run_inside(name, "; ".join(words), check=False)
-
-    return act
+def _no_arrival(between):
+    """Packets go to nobody. (A black hole among the routes does not stop what is bound to an interface, as VRRP is.)"""
+    nobody = "ip neigh replace {} lladdr 02:00:00:00:00:01 nud permanent dev eth0"
+    return _both_ways(between, nobody), _both_ways(between, "ip neigh del {} dev eth0", check=False)
 
 
 def _apart(drill):
@@ -161,20 +145,17 @@ FAULTS = {
     ),
     "cut_apart": Fault(
         "the holder and the other pgpools cannot reach each other, all else can",
-        _lose(_apart),
-        _find(_apart),
+        *_no_arrival(_apart),
         None,
         pgpools=2,
     ),
     "holder_cut_from_databases": Fault(
         "the holder cannot reach the databases",
-        _routes("add", _holder_and_databases),
-        _routes("del", _holder_and_databases),
+        *_no_route(_holder_and_databases),
     ),
     "other_cut_from_databases": Fault(
         "another pgpool cannot reach the databases",
-        _routes("add", _other_and_databases),
-        _routes("del", _other_and_databases),
+        *_no_route(_other_and_databases),
         False,
         pgpools=2,
     ),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
 from faults import Drill  # its path is set by cluster
 
@@ -19,6 +20,16 @@ from .settings import Settings
 VOTES = {2: "", 3: "three_votes_", 4: "four_votes_"}  # in the name of a figure
 LIMITS = {"fast": 60.0, "conservative": 240.0}  # seconds to wait for the service
 HALF_VOTES = 'sed -n "s/^enable_consensus_with_half_votes *= *//p" /etc/pgpool2/pgpool.conf | tr -d "\'"'
+
+
+class Twice(t.NamedTuple):
+    """Of what there must be one: the field of a report with the seconds in which there were two, and their name."""
+
+    field: str
+    words: str
+
+
+PRIMARIES = Twice("two_primaries_s", "two writable primaries")
 NAMES = tuple(f"outage_{name}" for name in OUTAGES)
 
 
@@ -42,14 +53,20 @@ def topology(lab) -> str:
 
 
 def taken(cluster: Cluster, name: str) -> Figure:
-    """The figure of one fault. Where it could not be taken it says why, and the others are taken all the same."""
+    """The figure of one fault of a database."""
+    limit = LIMITS[cluster.settings.profile]
     title = named(name, cluster.settings)
+    return drilled(cluster, title, lambda: Drill(cluster.lab, name, say=cluster.say, limit=limit).run(), PRIMARIES)
+
+
+def drilled(cluster: Cluster, title: str, drill: t.Callable[[], dict], twice: Twice) -> Figure:
+    """The figure of what ``drill`` breaks and reports. Where it could not be taken it says why, and the run goes on."""
     reports: list[dict] = []
     try:
         for number in range(cluster.settings.runs):
-            cluster.say(f"{name}: {number + 1} of {cluster.settings.runs}")
-            reports.append(Drill(cluster.lab, name, say=cluster.say, limit=LIMITS[cluster.settings.profile]).run())
-        return figure(title, reports, topology(cluster.lab))
+            cluster.say(f"{title}: {number + 1} of {cluster.settings.runs}")
+            reports.append(drill())
+        return figure(title, reports, topology(cluster.lab), twice)
     except Exception as exc:
         cluster.say(f"not taken: {title}: {exc}")
         return not_taken(title, f"{type(exc).__name__}: {exc}")
@@ -57,13 +74,13 @@ def taken(cluster: Cluster, name: str) -> Figure:
         (EVIDENCE / f"{title}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
 
 
-def figure(title: str, reports: list[dict], voters: str) -> Figure:
-    """The median of the outages; what was lost stands beside it."""
+def figure(title: str, reports: list[dict], voters: str, twice: Twice = PRIMARIES) -> Figure:
+    """The median of the outages; what was lost, and for how long there were two, stands beside it."""
     outages = [report["outage_s"] for report in reports]
     if None in outages:
         raise CannotMeasure(f"{title}: no row was acknowledged afterwards")
     acknowledged = sum(report["acknowledged"] for report in reports)
     lost = sum(report["lost"] for report in reports)
-    twice = max(report["two_primaries_s"] for report in reports)
-    note = f"{lost} of {acknowledged} acknowledged rows lost; two writable primaries for at most {twice} s; {voters}"
+    most = max(report[twice.field] for report in reports)
+    note = f"{lost} of {acknowledged} acknowledged rows lost; {twice.words} for at most {most} s; {voters}"
     return of_runs(title, "s", outages, note=note)

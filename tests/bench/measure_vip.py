@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import json
-
 from pair_faults import Drill, Pgpools  # its path is set by cluster
 
 from .cluster import Cluster
 from .failure import CannotMeasure
-from .figures import MANAGERS, VIP_OUTAGES, Figure, not_taken, of_runs
-from .measure_faults import topology
-from .playbook import EVIDENCE
+from .figures import MANAGERS, VIP_OUTAGES, Figure, not_taken
+from .measure_faults import Twice, drilled
 
+HOLDERS = Twice("two_holders_when_whole_s", "in a whole network two holders of the address")
 NAMES = tuple(f"vip_{manager}_{name}" for manager in MANAGERS for name in VIP_OUTAGES)
 
 
@@ -39,28 +37,5 @@ def of_manager(cluster: Cluster, manager: str) -> list[Figure]:
 
 
 def taken(cluster: Cluster, title: str, name: str) -> Figure:
-    """The figure of one fault. Where it could not be taken it says why, and the others are taken all the same."""
-    reports: list[dict] = []
-    try:
-        for number in range(cluster.settings.runs):
-            cluster.say(f"{title}: {number + 1} of {cluster.settings.runs}")
-            reports.append(Drill(cluster.lab, name, say=cluster.say).run())
-        return figure(title, reports, topology(cluster.lab))
-    except Exception as exc:
-        cluster.say(f"not taken: {title}: {exc}")
-        return not_taken(title, f"{type(exc).__name__}: {exc}")
-    finally:
-        (EVIDENCE / f"{title}.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
-
-
-def figure(title: str, reports: list[dict], voters: str) -> Figure:
-    """The median of the outages; what was lost and how long two hosts had the address stand beside it."""
-    outages = [report["outage_s"] for report in reports]
-    if None in outages:
-        raise CannotMeasure(f"{title}: no row was acknowledged afterwards")
-    acknowledged = sum(report["acknowledged"] for report in reports)
-    lost = sum(report["lost"] for report in reports)
-    twice = max(report["two_holders_when_whole_s"] for report in reports)
-    note = f"{lost} of {acknowledged} acknowledged rows lost; in a whole network two holders for at most {twice} s; "
-    note += voters
-    return of_runs(title, "s", outages, note=note)
+    """The figure of one fault of the pgpool side."""
+    return drilled(cluster, title, lambda: Drill(cluster.lab, name, say=cluster.say).run(), HOLDERS)

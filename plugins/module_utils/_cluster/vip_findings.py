@@ -73,7 +73,7 @@ def _sole(view, holder, right, why):
     if holder.reachable and proxy["silent"]:
         message = f"has the virtual IP {view['vip']}{_at(holder)}, and its pgpool does not run: nobody is served"
         return [finding("critical", "vip_dead", holder.host, message, _to_take_over(view, holder, right))]
-    if right in (None, holder.host) or not _by_watchdog(view) or right not in leaders(view).values():
+    if right in (None, holder.host) or _manager(view) != "watchdog" or right not in leaders(view).values():
         return []
     message = f"has the virtual IP {view['vip']}{_at(holder)}, and {right} is to have it: {why}"
     severity = "warning" if serves(view, holder.host) else "critical"
@@ -119,13 +119,13 @@ def _by_hand(view, wrong, right):
     return text if right is None else f"{text}; until then: {bind(view, right, force=True)}"
 
 
+def _manager(view):
+    """Who moves the address; None when nobody said so, which is no reason to take it from a holder that serves."""
+    return (view.get("vip_seen") or {}).get("manager")
+
+
 def _keepalived(view):
-    return (view.get("vip_seen") or {}).get("manager") == "keepalived"
-
-
-def _by_watchdog(view):
-    """A view in which nobody says who moves the address is no reason to take it from a holder that serves."""
-    return (view.get("vip_seen") or {}).get("manager") == "watchdog"
+    return _manager(view) == "keepalived"
 
 
 def _prefix(view):

@@ -4,7 +4,7 @@
 
 # This module util is PRIVATE to the collection: it can change at any time. Do not import it from outside.
 
-"""How long does nobody answer through an address? Asks with fresh sessions; none of them waits for another.
+"""How long does nobody answer through an address? Asks with fresh sessions; one that hangs holds up no other.
 
 libpq's own limit on connecting is two seconds at least and does not bound an answer, so the sessions are asynchronous
 and one that is late is cut loose. As long as answers come there is one session at a time: what asks more often than a
