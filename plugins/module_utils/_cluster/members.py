@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .vip_manager import manager_problems
+from .vip_manager import default_manager, manager_problems
 
 REQUIRED_SECRETS = (
     "pgops_replication_password",
@@ -103,7 +103,8 @@ def topology_problems(databases, pgpools, variables):
     problems += _address_problems(databases + pgpools)
     problems += _weight_problems(databases)
     problems += _vip_problems(variables)
-    problems += manager_problems(str(variables.get("pgops_vip_manager") or "watchdog"), pgpools)
+    manager = variables.get("pgops_vip_manager") or default_manager(variables.get("pgops_timing_profile"))
+    problems += manager_problems(str(manager), pgpools)
     problems += [
         f"{name} is not set: there are no default passwords (ansible-vault keeps it out of sight)"
         for name in REQUIRED_SECRETS

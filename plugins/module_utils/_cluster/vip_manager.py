@@ -12,6 +12,11 @@ WATCHDOG, KEEPALIVED, SYSTEMD = "watchdog", "keepalived", "systemd"
 CHOICES = (WATCHDOG, KEEPALIVED)
 
 
+def default_manager(profile):
+    """Who moves the address when pgops_vip_manager is not set, by pgops_timing_profile (docs/vip.md has the figures)."""
+    return WATCHDOG if profile == "conservative" else KEEPALIVED
+
+
 def holders(pgpools):
     """The pgpools that may hold the address: all but the witnesses."""
     return [member for member in pgpools if not member["witness"]]
@@ -43,4 +48,4 @@ def manager_problems(wanted, pgpools):
     return problems
 
 
-__all__ = ("CHOICES", "KEEPALIVED", "SYSTEMD", "WATCHDOG", "holders", "manager_problems", "vip_manager")
+__all__ = ("CHOICES", "KEEPALIVED", "SYSTEMD", "WATCHDOG", "default_manager", "holders", "manager_problems", "vip_manager")
