@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from guarded import Pair
@@ -159,9 +160,8 @@ def test_a_running_primary_that_ansible_cannot_reach_is_ended_by_its_guard(clust
     cluster.brought_back(old)
 
 
-@pytest.mark.matrix
-def test_after_a_pause_it_finishes_what_was_not_done(cluster):
-    """The primary ends while the failover is paused. That is over now, so nobody else will promote anybody."""
+def ended_while_paused(cluster):
+    """The primary ends while the failover is paused, and the pause is over: nobody else will promote anybody."""
     lab, old = cluster.lab, cluster.primary
     try:
         for proxy in lab.pgpools:
@@ -176,9 +176,39 @@ def test_after_a_pause_it_finishes_what_was_not_done(cluster):
     finally:
         for proxy in lab.pgpools:
             lab.run(proxy, f"rm -f {PAUSED}")
-    done = lab.playbook(PLAYBOOK, "-l", old)
+
+
+@pytest.mark.matrix
+def test_after_a_pause_it_finishes_what_was_not_done(cluster):
+    ended_while_paused(cluster)
+    done = cluster.lab.playbook(PLAYBOOK, "-l", cluster.primary)
     assert_deposed(cluster, said(done))
     assert "PostgreSQL there was down already" in said(done)
+    cluster.brought_back(cluster.primary)
+
+
+def test_called_on_both_pgpools_and_twice_on_each_it_promotes_once(cluster):
+    """At the same moment, with the same words, as after a watchdog that was of two minds."""
+    lab, old, new = cluster.lab, cluster.primary, cluster.standby
+    ended_while_paused(cluster)
+    timeline = "SELECT timeline_id FROM pg_control_checkpoint()"
+    before = lab.sql(new, timeline)[0][0]
+    known = {proxy: len(cluster.failovers(proxy)) for proxy in lab.pgpools}
+    data = "/var/lib/postgresql/15/main"
+    words = [cluster.id(old), lab.address(old), 5432, data, cluster.id(new), lab.address(new), 0, cluster.id(old)]
+    words += [5432, data, lab.address(old), 5432]
+    call = f"PGOPS_BY_HAND=yes /etc/pgpool2/failover.sh {' '.join(map(str, words))}"
+    twice = f"runuser -u postgres -- bash -c '{call} & first=$!; {call}; second=$?; wait $first && exit $second'"
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(lambda proxy: lab.ssh(proxy, twice), lab.pgpools))
+    assert [one.returncode for one in ended] == [0] * len(lab.pgpools), ended
+    results = [one["result"] for proxy in lab.pgpools for one in cluster.failovers(proxy)[known[proxy] :]]
+    assert len(results) == 2 * len(lab.pgpools) and set(results) <= {"promoted", "already_promoted"}, results
+    assert lab.in_recovery(new) is False
+    lab.sql(new, "CHECKPOINT")
+    assert lab.sql(new, timeline)[0][0] == before + 1
+    eventually(lambda: {role for _status, role in cluster.statuses(new)} == {"primary"}, timeout=60)
+    assert not cluster.runs(old)
     cluster.brought_back(old)
 
 

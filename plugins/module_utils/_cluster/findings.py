@@ -237,10 +237,18 @@ def _pgpool_findings(view):
                     "pgpool_wrong_primary",
                     proxy["host"],
                     f"takes {proxy['primary'] or 'nobody'} for the primary, which is {view['primary']}",
-                    f"compare 'show pool_nodes' on {proxy['host']} with the table above",
+                    _learn_the_primary(view, proxy["host"]),
                 )
             )
     return found
+
+
+def _learn_the_primary(view, proxy):
+    """A pgpool looks for the primary when a node is attached, and when it starts."""
+    primary = node_of(view, view["primary"])
+    if proxy not in attached_on(view, view["primary"]):
+        return f"on {proxy}: {_attach_command(view, proxy, primary)}"
+    return f"if it stays so: systemctl restart pgpool2 on {proxy}, where clients lose their sessions"
 
 
 def _to_catch_up(view):

@@ -13,7 +13,7 @@ CHOICES = (WATCHDOG, KEEPALIVED)
 
 
 def default_manager(profile):
-    """Who moves the address when pgops_vip_manager is not set, by pgops_timing_profile (docs/vip.md has the figures)."""
+    """Who moves the address when pgops_vip_manager is not set, by pgops_timing_profile (figures: docs/vip.md)."""
     return WATCHDOG if profile == "conservative" else KEEPALIVED
 
 
@@ -48,4 +48,13 @@ def manager_problems(wanted, pgpools):
     return problems
 
 
-__all__ = ("CHOICES", "KEEPALIVED", "SYSTEMD", "WATCHDOG", "default_manager", "holders", "manager_problems", "vip_manager")
+__all__ = (
+    "CHOICES",
+    "KEEPALIVED",
+    "SYSTEMD",
+    "WATCHDOG",
+    "default_manager",
+    "holders",
+    "manager_problems",
+    "vip_manager",
+)

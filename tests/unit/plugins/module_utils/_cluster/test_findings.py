@@ -27,6 +27,7 @@ def changed(which, host, answer):
     return postgres, pgpools
 
 
+ATTACH_THE_PRIMARY = "on app-server2: runuser -u postgres -- pcp_attach_node -h localhost -p 9898 -U pgpoolad -w -n 0"
 CASES = {
     "degenerate node": (c.after_failover(), "node_down", "postgres-db1", "degraded"),
     "standby without stream": (
@@ -139,9 +140,19 @@ def test_a_bad_node_that_still_gets_reads_says_from_where(code):
 
 def test_a_detached_primary_is_attached_by_a_command_that_works_as_it_stands():
     item = next(i for i in found(*CASES["primary detached"][0]) if i["code"] == "primary_detached")
-    assert item["command"] == (
-        "on app-server2: runuser -u postgres -- pcp_attach_node -h localhost -p 9898 -U pgpoolad -w -n 0"
-    )
+    assert item["command"] == ATTACH_THE_PRIMARY
+
+
+@pytest.mark.parametrize(
+    ("statuses", "command"),
+    [
+        (("up", "up"), "if it stays so: systemctl restart pgpool2 on app-server2, where clients lose their sessions"),
+        (("down", "up"), ATTACH_THE_PRIMARY),
+    ],
+)
+def test_a_pgpool_with_another_primary_is_mended_by_what_makes_it_look_again(statuses, command):
+    answers = found(*changed("pool", "app-server2", c.pgpool(1, statuses)))
+    assert {f["command"] for f in answers if f["code"] == "pgpool_wrong_primary"} == {command}
 
 
 def test_a_failover_that_promoted_nobody_is_told_with_the_command():
