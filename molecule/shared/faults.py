@@ -27,6 +27,11 @@ from writer import Writer, missing_rows
 
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
 UNIT = "systemctl {} 'postgresql@*-main.service'"
+DATA = "$(echo /var/lib/postgresql/*/main)"
+SMALL_DISK = f"""set -e; cd {DATA}; mkdir /var/tmp/data; mount --bind . /var/tmp/data
+mount -t tmpfs -o size=1g,mode=0700,uid=postgres,gid=postgres small {DATA}; cp -a /var/tmp/data/. {DATA}/"""
+LARGE_DISK = f"""set -e; rm -rf /var/tmp/data/*; cp -a {DATA}/. /var/tmp/data/
+umount {DATA} /var/tmp/data; rmdir /var/tmp/data"""
 LOAD_ROWS = 40  # acknowledged before the fault, and after it before the outage counts as over
 SERVICE_LIMIT = float(os.environ.get("DRILL_SECONDS") or 60)
 WHOLE = 30.0  # seconds after the network is whole in which there has to be one writable primary; two do as a rule
@@ -34,12 +39,17 @@ STAYS = 6.0  # and for so long it has to be the only one then
 
 
 class Fault(t.NamedTuple):
-    """One way to break: ``do`` and ``undo`` take (lab, primary, standby)."""
+    """One way to break: ``do``, ``undo`` and ``before`` take (lab, primary, standby).
+
+    What ``before`` has made ready, ``after`` (lab, old primary) takes back when the cluster is healed.
+    """
 
     what: str
     do: t.Callable
     undo: t.Callable | None = None
     fails_over: bool = True
+    before: t.Callable | None = None
+    after: t.Callable | None = None
 
 
 def _on_primary(command, **more):
@@ -88,10 +98,25 @@ def restart_the_leader(lab, primary, _standby=None):
     lab.run(primary, f"kill -9 {POSTMASTER}")
 
 
-def _disk_full(lab, primary, _standby):
-    """No process of the server can make a file longer: what a full disk does, without filling this machine's."""
-    limit = "for pid in $(pgrep -x postgres); do prlimit --pid $pid --fsize=1 2>/dev/null; done; true"
-    lab.run(primary, f"runuser -u postgres -- bash -c '{limit}'")
+def _onto_a_small_disk(lab, _primary, standby):
+    """The standby's data directory moves onto a disk of its own; then that server becomes the primary."""
+    lab.run(standby, f"{UNIT.format('stop')}; {SMALL_DISK}; {UNIT.format('start')}")
+    lab.playbook("recover_standby.yml", "-l", standby)
+    lab.playbook("switch_primary.yml", "-l", standby)
+
+
+def _fill_the_disk(lab, primary, _standby):
+    """To the last byte. Then WAL is written until the server has to begin a file for it."""
+    write = "SELECT pg_switch_wal(), pg_logical_emit_message(false, 'fill', 'up')"
+    until_it_fails = f'for _ in $(seq 200); do psql -XAtq -d postgres -c "{write}" || break; done'
+    lab.run(primary, f"cd {DATA}; dd if=/dev/zero of=filler bs=1M || df . | grep -q 100% || exit 1")
+    lab.run(primary, f"runuser -u postgres -- bash -c '{until_it_fails}' >/dev/null 2>&1")
+
+
+def _off_the_small_disk(lab, host):
+    """What is a standby of the new primary by now goes back to the disk that it came from."""
+    lab.run(host, f"{UNIT.format('stop')}; {LARGE_DISK}; {UNIT.format('start')}")
+    lab.playbook("recover_standby.yml", "-l", host)
 
 
 def _restart_both(lab, primary, standby):
@@ -124,7 +149,13 @@ FAULTS = {
     "leader_restarted_during_failover": Fault(
         "SIGKILL of the primary's postmaster; the leading pgpool restarts while it fails over", restart_the_leader
     ),
-    "disk_full": Fault("the primary's disk is full", _disk_full),
+    "disk_full": Fault(
+        "the primary's disk is full",
+        _fill_the_disk,
+        _on_primary(f"rm {DATA}/filler"),
+        before=_onto_a_small_disk,
+        after=_off_the_small_disk,
+    ),
     "both_restarted": Fault("PostgreSQL restarts on both hosts at once", _restart_both),
 }
 
@@ -156,13 +187,20 @@ class Drill:
 
     def __init__(self, lab, name, say=print, limit=SERVICE_LIMIT):
         self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
-        self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
-        self.standby = next(host for host in lab.databases if host != self.primary)
         self.writer = client(lab)
-        self.report = {"schema": 1, "fault": name, "what": self.fault.what, "old_primary": self.primary}
+        self._look()
+        self.report = {"schema": 1, "fault": name, "what": self.fault.what}
+
+    def _look(self):
+        self.primary = next(host for host in self.lab.databases if not self.lab.in_recovery(host))
+        self.standby = next(host for host in self.lab.databases if host != self.primary)
 
     def run(self):
         """Break it, see what happens, make the network whole, heal; returns the report."""
+        if self.fault.before is not None:
+            self.fault.before(self.lab, self.primary, self.standby)
+            self._look()
+        self.report["old_primary"] = self.primary
         new_table(self.lab, self.primary, self.writer)
         with Primaries(self.lab) as primaries:
             self.writer.start()
@@ -179,6 +217,8 @@ class Drill:
             self.writer.stop()
         self._tell(primaries, at, whole)
         self._heal()
+        if self.fault.after is not None:
+            self.fault.after(self.lab, self.primary)
         self.report.update(count_lost(self.lab, self.report["new_primary"], self.writer))
         return self.report
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The virtual IP on each suite, with each manager: deployed, moved when its pgpool is stopped, not taken back."""
+"""The virtual IP on each suite, with each manager: deployed, moved, not taken back by a pgpool that returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from writer import Writer, missing_rows
 
 pytestmark = pytest.mark.matrix
 
-MANAGERS = ("watchdog",)
+MANAGERS = ("keepalived", "watchdog")
 SERVICE = 30.0  # generous: a noisy machine fails no test
 STAYS = 20  # seconds in which a pgpool that returns has finished its election, and the address has not moved
 
@@ -51,6 +51,11 @@ def primary(lab):
     return next(name for name in lab.databases if not lab.in_recovery(name))
 
 
+def assert_nothing_is_lost(lab, writer):
+    with lab.connect(lab.address(primary(lab))).cursor() as cursor:
+        assert missing_rows(cursor, writer) == []
+
+
 def watchdogs_are_whole(lab):
     """Each pgpool answers, sees the other one, and has both databases."""
     for name in lab.pgpools:
@@ -65,6 +70,22 @@ def watchdogs_are_whole(lab):
 def test_the_deployment_with_it_is_whole_and_again_changes_nothing(lab, manager):
     assert changed(lab.playbook("deploy_cluster.yml").stdout) == 0
     assert "verdict: healthy" in lab.playbook("check_cluster.yml").stdout
+
+
+def test_it_is_moved_there_and_back(lab, manager, writer):
+    first = lab.vip_holders()[0]
+    other = next(name for name in lab.pgpools if name != first)
+    for target in (other, first):
+        began = time.monotonic()
+        lab.playbook("move_vip.yml", "-l", target)
+        assert lab.vip_holders() == [target]
+        eventually(lambda: writer.acknowledged_after(time.monotonic() - 1) > 10, timeout=SERVICE)
+        gap = writer.gap(began)
+        keep_figures(f"{manager}_moved_to_{target}", {"manager": manager, "outage_s": round(gap, 2)})
+        assert gap <= SERVICE
+        eventually(lambda: watchdogs_are_whole(lab), timeout=60)
+    writer.stop()
+    assert_nothing_is_lost(lab, writer)
 
 
 def test_the_address_moves_when_its_pgpool_is_stopped_and_stays_when_that_returns(lab, manager, writer):
@@ -85,6 +106,5 @@ def test_the_address_moves_when_its_pgpool_is_stopped_and_stays_when_that_return
         time.sleep(0.5)
     eventually(lambda: watchdogs_are_whole(lab), timeout=60)
     writer.stop()
-    with lab.connect(lab.address(primary(lab))).cursor() as cursor:
-        assert missing_rows(cursor, writer) == []
+    assert_nothing_is_lost(lab, writer)
     assert "verdict: healthy" in lab.playbook("check_cluster.yml").stdout
