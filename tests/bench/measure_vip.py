@@ -9,16 +9,17 @@ from pair_faults import Drill, Pgpools  # its path is set by cluster
 
 from .cluster import Cluster
 from .failure import CannotMeasure
-from .figures import MANAGERS, VIP_OUTAGES, Figure, not_taken
+from .figures import VIP_OUTAGES, Figure, not_taken
 from .measure_faults import Twice, drilled
+from .settings import MANAGERS
 
 HOLDERS = Twice("two_holders_when_whole_s", "in a whole network two holders of the address")
 NAMES = tuple(f"vip_{manager}_{name}" for manager in MANAGERS for name in VIP_OUTAGES)
 
 
 def measure(cluster: Cluster) -> list[Figure]:
-    """Each fault as often as wanted, first with the one manager, then with the other."""
-    return [figure for manager in MANAGERS for figure in of_manager(cluster, manager)]
+    """Each fault as often as wanted, with one manager after the other."""
+    return [figure for manager in cluster.settings.managers for figure in of_manager(cluster, manager)]
 
 
 def of_manager(cluster: Cluster, manager: str) -> list[Figure]:

@@ -12,6 +12,7 @@ MIB_PER_SCALE = 15.5  # of a fresh pgbench database
 COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measurements make beside them
 FALSE = ("", "0", "no", "false")
 PROFILES = ("fast", "conservative")
+MANAGERS = ("keepalived", "watchdog")
 PGPOOLS = (2, 4)  # with one there is nobody to take over; the lab has four at most
 
 
@@ -29,6 +30,7 @@ class Settings(t.NamedTuple):
     false_minutes: int
     profile: str
     pgpools: int
+    managers: tuple[str, ...]
     keep: bool
     project: str
     subnet: str
@@ -57,6 +59,9 @@ def read(environ: t.Mapping[str, str]) -> Settings:
     pgpools = _number(environ, "BENCH_PGPOOLS", PGPOOLS[0])
     if not PGPOOLS[0] <= pgpools <= PGPOOLS[1]:
         raise BadSetting(f"BENCH_PGPOOLS is '{pgpools}': it must be a number from {PGPOOLS[0]} to {PGPOOLS[1]}")
+    manager = environ.get("BENCH_VIP_MANAGER") or ""
+    if manager not in ("", *MANAGERS):
+        raise BadSetting(f"BENCH_VIP_MANAGER is '{manager}'; known are {', '.join(MANAGERS)}")
     return Settings(
         scale=_number(environ, "BENCH_SCALE", 270),
         runs=_number(environ, "BENCH_RUNS", 3),
@@ -65,6 +70,7 @@ def read(environ: t.Mapping[str, str]) -> Settings:
         false_minutes=_number(environ, "BENCH_FALSE_MINUTES", 30),
         profile=profile,
         pgpools=pgpools,
+        managers=(manager,) if manager else MANAGERS,
         keep=environ.get("LAB_KEEP", "").lower() not in FALSE,
         project=environ.get("LAB_PROJECT") or "bench",
         subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",

@@ -23,6 +23,8 @@ def test_long_measurements_run_twice_at_most():
 
 def test_a_third_vote_is_a_setting():
     assert settings.read({"BENCH_PGPOOLS": "3"}).pgpools == 3
+    assert settings.read({}).managers == ("keepalived", "watchdog")
+    assert settings.read({"BENCH_VIP_MANAGER": "watchdog"}).managers == ("watchdog",)
 
 
 def test_a_choice_of_measurements():
@@ -37,6 +39,7 @@ def test_a_choice_of_measurements():
         ({"BENCH_RUNS": "three"}, "BENCH_RUNS is 'three'"),
         ({"BENCH_PROFILE": "slow"}, "BENCH_PROFILE is 'slow'; known are fast, conservative"),
         ({"BENCH_PGPOOLS": "1"}, "BENCH_PGPOOLS is '1': it must be a number from 2 to 4"),
+        ({"BENCH_VIP_MANAGER": "systemd"}, "BENCH_VIP_MANAGER is 'systemd'; known are keepalived, watchdog"),
         ({"BENCH_PGPOOLS": "5"}, "BENCH_PGPOOLS is '5': it must be a number from 2 to 4"),
     ],
 )
