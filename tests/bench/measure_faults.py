@@ -49,7 +49,9 @@ def topology(lab) -> str:
     count = len(lab.pgpools)
     half = host.run(lab, lab.pgpools[0], HALF_VOTES).strip() == "on"
     needed = count // 2 + (count % 2 if half else 1)
-    return f"{count} pgpools, {needed} of {count} votes decide"
+    witnesses = sum(bool(lab.hostvars[name].get("pgops_pgpool_witness")) for name in lab.pgpools)
+    which = f" ({witnesses} of them a witness)" if witnesses else ""
+    return f"{count} pgpools{which}, {needed} of {count} votes decide"
 
 
 def taken(cluster: Cluster, name: str) -> Figure:

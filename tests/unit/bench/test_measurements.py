@@ -149,16 +149,19 @@ def test_an_outage_is_named_by_its_setting(environ, name):
 
 
 @pytest.mark.parametrize(
-    ("count", "half", "said"),
+    ("count", "witnesses", "half", "said"),
     [
-        (2, "on", "2 pgpools, 1 of 2 votes decide"),
-        (2, "off", "2 pgpools, 2 of 2 votes decide"),
-        (3, "off", "3 pgpools, 2 of 3 votes decide"),
-        (4, "on", "4 pgpools, 2 of 4 votes decide"),
-        (4, "off", "4 pgpools, 3 of 4 votes decide"),
+        (2, 0, "on", "2 pgpools, 1 of 2 votes decide"),
+        (2, 0, "off", "2 pgpools, 2 of 2 votes decide"),
+        (3, 0, "off", "3 pgpools, 2 of 3 votes decide"),
+        (3, 1, "off", "3 pgpools (1 of them a witness), 2 of 3 votes decide"),
+        (4, 0, "on", "4 pgpools, 2 of 4 votes decide"),
+        (4, 0, "off", "4 pgpools, 3 of 4 votes decide"),
     ],
 )
-def test_a_figure_names_its_quorum(monkeypatch, count, half, said):
+def test_a_figure_names_its_quorum(monkeypatch, count, witnesses, half, said):
     monkeypatch.setattr(measure_faults.host, "run", lambda _lab, _name, _command: f"{half}\n")
-    lab = types.SimpleNamespace(pgpools=[f"app-server{number}" for number in range(count)])
+    names = [f"app-server{number}" for number in range(count)]
+    hostvars = {name: {"pgops_pgpool_witness": True} if n < witnesses else {} for n, name in enumerate(names)}
+    lab = types.SimpleNamespace(pgpools=names, hostvars=hostvars)
     assert measure_faults.topology(lab) == said
