@@ -99,6 +99,12 @@ def _restart_all(drill):
         drill.lab.run(name, "systemctl --no-block restart pgpool2")
 
 
+def _power_cycle_all(drill):
+    for word in ("kill", "start"):
+        for name in drill.lab.pgpools:
+            drill.lab.fault(word, name)
+
+
 def _restart_during_failover(drill):
     restart_the_leader(drill.lab, drill.primary)
 
@@ -160,6 +166,7 @@ FAULTS = {
         pgpools=2,
     ),
     "all_restarted": Fault("every pgpool restarts at once", _restart_all, moves=None),
+    "all_hosts_killed": Fault("every pgpool host loses power at once, and boots", _power_cycle_all, moves=None),
     "leader_restarted_during_failover": Fault(
         "the leading pgpool restarts while it fails a database over",
         _restart_during_failover,
