@@ -203,6 +203,7 @@ class Pgpools:
             and all(self.watchdog(name) for name in lab.pgpools)
             and all(self.may_hold(name) for name in lab.pgpools)
             and not any(self.lost_sessions(name) for name in lab.pgpools if name not in holders)
+            and not any(self.forgotten_sessions(name) for name in lab.pgpools)
         )
 
     def one_view(self):
@@ -232,6 +233,19 @@ class Pgpools:
     def lost_sessions(self, name):
         """Sessions of the address on a host that does not have it."""
         return self.lab.run(name, f"ss -Htn state connected src {self.lab.vip}").splitlines()
+
+    def forgotten_sessions(self, name):
+        """What the database hosts still have of this pgpool host, which knows nothing of it: pairs of both ends."""
+        before = self._sessions_of(name)
+        lines = self.lab.run(name, "ss -Htn state all exclude time-wait dport = 5432").splitlines()
+        known = {tuple(line.split()[-2:]) for line in lines}
+        return (before & self._sessions_of(name)) - known
+
+    def _sessions_of(self, name):
+        """(the pgpool's end, the database's end) of each session, as the database hosts have it."""
+        ask = f"ss -Htn state established sport = 5432 dst {self.lab.address(name)}"
+        lines = [line for host in self.lab.databases for line in self.lab.run(host, ask).splitlines()]
+        return {tuple(reversed(line.split()[-2:])) for line in lines}
 
 
 class Drill:

@@ -214,7 +214,7 @@ def test_the_linter_has_nothing_to_say(version, databases, pgpools, profile):
         ({"pgpool_extra_settings": {"auto_failback": True}}, [("warning", "auto_failback")]),
         ({"pgpool_extra_settings": {"backend_application_name1": "x"}}, [("warning", "application_name")]),
         ({"pgpool_timing": {"connect_timeout": 700}}, [("error", "endless_ping")]),
-        ({"pgpool_num_init_children": 50}, [("error", "too_many_connections")]),
+        ({"pgpool_num_init_children": 75}, [("error", "too_many_connections")]),
         ({"pgops_quorum": "majority"}, [("warning", "even_votes")]),
     ],
 )
@@ -222,12 +222,12 @@ def test_what_the_linter_says_of_what_users_set(more, said):
     assert judged(2, 2, **more) == said
 
 
-@pytest.mark.parametrize("pgpools, most, children", [(1, 200, 40), (2, 200, 40), (3, 200, 31), (2, 100, 22)])
+@pytest.mark.parametrize("pgpools, most, children", [(1, 300, 40), (2, 300, 40), (3, 300, 36), (2, 100, 15)])
 def test_as_many_children_as_the_databases_can_bear(pgpools, most, children):
     variables = cluster(2, pgpools)
     variables["hostvars"]["postgres-db2"]["postgresql_settings"] = {"max_connections": most}
     assert int(value_of("pgpool", "{{ pgpool_num_init_children }}", variables)) == children
-    assert variables_of("postgresql")["__postgresql_settings"]["max_connections"] == 200
+    assert variables_of("postgresql")["__postgresql_settings"]["max_connections"] == 300
 
 
 def test_extra_settings_come_last_and_win():
