@@ -15,14 +15,32 @@ STALE = 1.0  # a line tells about the time until the next one, but not for longe
 LATE = 4.0  # on a busy machine a line comes late; the newest one counts for so long
 
 
+BINDS = """
+import os, socket, time
+before = at = None
+while True:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("{address}", 0))
+            now = "yes"
+        except OSError:
+            now = ""
+    if now != before or time.time() - at > {every}:
+        before, at = now, time.time()
+        os.write(1, f"{{at}} {{now}}\\n".encode())
+    time.sleep(0.005)
+"""
+
+
 class Watched:
     """Has hosts write down, several times a second, whether something is true there.
 
-    ``question`` is a command that prints ``yes``, or anything else; it is bounded and asks nobody else.
+    ``look`` is a shell command that prints lines until it is ended: the time, and ``yes`` or nothing. It asks nobody
+    else, and each look is bounded.
     """
 
-    question: str
-    every: float  # seconds
+    look: str
+    every: float  # seconds between two lines, or less
     unit: str
 
     def __init__(self, lab, names):
@@ -46,8 +64,8 @@ class Watched:
                 self._watch(name)
 
     def _watch(self, name):
-        look = f"while sleep {self.every}; do echo $EPOCHREALTIME $({self.question}); done >>{self.place}"
-        run = f"systemd-run -q --collect --unit={self.unit} --uid=postgres bash -c {shlex.quote(look)}"
+        look = shlex.quote(f"{self.look} >>{self.place}")
+        run = f"systemd-run -q --collect --unit={self.unit} --uid=postgres bash -c {look}"
         self._inside(name, run)
 
     def _inside(self, name, command, check=True):
@@ -96,20 +114,21 @@ class Watched:
 class Primaries(Watched):
     """Database hosts whose servers may write."""
 
-    question = "timeout 1 psql -XAtqc \"select case when not pg_is_in_recovery() then 'yes' end\" 2>/dev/null"
     every = 0.2
     unit = "pgops-primaries"
+    question = "timeout 1 psql -XAtqc \"select case when not pg_is_in_recovery() then 'yes' end\" 2>/dev/null"
+    look = f"while sleep {every}; do echo $EPOCHREALTIME $({question}); done"
 
     def __init__(self, lab):
         super().__init__(lab, lab.databases)
 
 
 class Holders(Watched):
-    """Pgpool hosts that have the virtual IP."""
+    """Pgpool hosts that have the virtual IP: only its holder can bind a socket to it. It moves within milliseconds."""
 
     every = 0.05
     unit = "pgops-holders"
 
     def __init__(self, lab):
-        self.question = f'[ "$(ip -4 -o addr show to {lab.vip}/32)" ] && echo yes'
+        self.look = f"python3 -c {shlex.quote(BINDS.format(address=lab.vip, every=self.every))}"
         super().__init__(lab, lab.pgpools)
