@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, pgops contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who moves the virtual address when nothing is said, and how a host gives it up."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import default_manager
+
+from .rendering import cluster, render, value_of
+
+FAKE_SS = """#!/bin/bash
+echo "ss $* (pgpool_down: $(cat {run}/pgpool_down))" >>{run}/log
+"""
+FAKE_IP = """#!/bin/bash
+echo "ip $*" >>{run}/log
+[ "$1" != -o ] || cat {run}/address
+"""
+
+
+@pytest.mark.parametrize("role", ["vip", "pgpool", "sudoers", "observe"])
+@pytest.mark.parametrize(
+    "said, manager",
+    [
+        ({}, "keepalived"),
+        ({"pgops_timing_profile": "fast"}, "keepalived"),
+        ({"pgops_timing_profile": "conservative"}, "watchdog"),
+        ({"pgops_timing_profile": "conservative", "pgops_vip_manager": "keepalived"}, "keepalived"),
+        ({"pgops_vip_manager": "watchdog"}, "watchdog"),
+    ],
+)
+def test_all_roles_have_the_same_manager_when_nothing_is_said(role, said, manager):
+    assert value_of(role, f"{{{{ {role}_vip_manager | default(vip_manager) }}}}", cluster(**said)) == manager
+    if "pgops_vip_manager" not in said:
+        assert default_manager(said.get("pgops_timing_profile")) == manager
+
+
+def test_a_host_takes_over_within_milliseconds_and_the_first_one_wins():
+    """RFC 5798, 6.1: the skew is (256 - priority) / 256 of advert_int, and 255 is for an owner."""
+    texts = [render("vip", "keepalived.conf.j2", {**cluster(pgpools=4), "inventory_hostname": f"app-server{n}"})
+             for n in (1, 2, 3, 4)]  # fmt: skip
+    priorities = [int(re.search(r"^    priority (\d+)$", text, re.M)[1]) for text in texts]
+    assert sorted(set(priorities), reverse=True) == priorities
+    assert all(0.010 <= (256 - priority) / 256 * 0.2 <= 0.020 for priority in priorities)
+
+
+@pytest.fixture
+def down(tmp_path):
+    """vip_down.sh with an ss and an ip that note what they get, and what keepalived has been told by then."""
+    text = render("vip", "vip_down.sh.j2", {**cluster(), "__vip_run": str(tmp_path)})
+    for name, fake in (("ss", FAKE_SS), ("ip", FAKE_IP)):
+        path = tmp_path / name
+        path.write_text(fake.format(run=tmp_path), encoding="utf-8")
+        path.chmod(0o755)
+        assert f"/bin/{name} " in text
+        text = text.replace(f"/bin/{name} ", f"{path} ")
+    (tmp_path / "pgpool_down").write_text("0\n", encoding="utf-8")
+    (tmp_path / "address").write_text("", encoding="utf-8")
+
+    def run(*words):
+        done = subprocess.run(["bash", "-c", text, "vip_down.sh", *words], check=False)
+        log = tmp_path / "log"
+        return done.returncode, log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+    run.folder = tmp_path
+    return run
+
+
+ENDED = "ss -K state connected src 10.1.7.100 (pgpool_down: 0)"
+
+
+def test_before_pgpool_stops_its_clients_are_told_and_then_keepalived(down):
+    assert down("--stopping") == (0, [ENDED])
+    assert (down.folder / "pgpool_down").read_text(encoding="utf-8") == "1\n"
+
+
+def test_the_address_goes_and_the_sessions_with_it(down):
+    assert down() == (0, ["ip addr del 10.1.7.100/24 dev eth0", ENDED])
+
+
+def test_sessions_are_left_where_the_address_is_again(down):
+    (down.folder / "address").write_text("2: eth0    inet 10.1.7.100/24\n", encoding="utf-8")
+    assert down("--sessions") == (0, ["ip -o addr show to 10.1.7.100"])
+    (down.folder / "address").write_text("", encoding="utf-8")
+    assert down("--sessions")[1][-1] == ENDED
