@@ -7,9 +7,9 @@ RESULTS := .cache/results
 BIN := $(CURDIR)/.venv/bin
 QUICK := lint units netns sanity build
 # SUITE:SCENARIO is a scenario on another suite than Debian 12.
-SCENARIOS := failover recover_standby default more_standbys interrupted vip old_versions
+SCENARIOS := failover recover_standby default trixie:every_suite more_standbys interrupted vip old_versions
 # For `test-matrix`: all of each scenario, each size of the pgpool side, and each suite with its PostgreSQL and Pgpool-II.
-MATRIX := $(addprefix bookworm:,$(SCENARIOS) user_directory vip_watchdog vip_single vip_three vip_witness)
+MATRIX := $(addprefix bookworm:,$(filter-out trixie:%,$(SCENARIOS)) user_directory vip_watchdog vip_single vip_three vip_witness)
 MATRIX += bullseye:every_suite bookworm:every_suite trixie:every_suite forky:every_suite
 MATRIX += bullseye:user_directory trixie:user_directory forky:user_directory
 MATRIX += bullseye:recover_standby trixie:recover_standby forky:recover_standby
