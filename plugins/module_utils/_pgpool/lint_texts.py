@@ -118,6 +118,13 @@ ABOUT_DATABASES = {
         "most load",
         "lower num_init_children or max_pool, or raise max_connections of every server",
     ),
+    "dead_sessions": Text(
+        WARNING,
+        "PostgreSQL keeps the sessions of a pgpool host that lost power until its tcp_keepalives_* are over (by "
+        "default two hours), and has {free} connections (max_connections {most}): when that host is back, none is left "
+        "for the health check, and a server that is well is taken out",
+        "set tcp_keepalives_idle of PostgreSQL to some seconds, and lower num_init_children or raise max_connections",
+    ),
     "application_name": Text(
         WARNING,
         "that server streams as '{streams_as}': pgpool shows no replication state of it, and auto_failback "

@@ -16,7 +16,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view imp
 GOOD = {
     "pcp_listen_addresses": "'127.0.0.1'",
     "pcp_port": "9898",
-    "num_init_children": "40",
+    "num_init_children": "30",
     "max_pool": "2",
     "backend_hostname0": "'10.1.7.106'",
     "backend_port0": "5432",
@@ -106,6 +106,7 @@ CASES = [
     ("warning", "stale_reads", "sr_check_period", {"sr_check_period": "0"}, "4.3.5", FACTS),
     ("warning", "stale_reads", "delay_threshold", {"delay_threshold": "0"}, "4.3.5", FACTS),
     ("error", "too_many_connections", "num_init_children", {"num_init_children": "50"}, "4.3.5", FACTS),
+    ("warning", "dead_sessions", "num_init_children", {"num_init_children": "40"}, "4.3.5", FACTS),
     ("warning", "application_name", "backend_application_name0", {"backend_application_name0": "'x'"}, "4.3.5", FACTS),
     ("error", "watchdog_alone", "use_watchdog", {}, "4.3.5", FACTS._replace(pgpools=1)),
     ("warning", "even_votes", "enable_consensus_with_half_votes",
