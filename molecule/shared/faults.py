@@ -106,11 +106,10 @@ def _onto_a_small_disk(lab, _primary, standby):
 
 
 def _fill_the_disk(lab, primary, _standby):
-    """To the last byte. Then WAL is written until the server has to begin a file for it."""
-    write = "SELECT pg_switch_wal(), pg_logical_emit_message(false, 'fill', 'up')"
-    until_it_fails = f'for _ in $(seq 200); do psql -XAtq -d postgres -c "{write}" || break; done'
+    """To the last byte. Then WAL is written until the server has to begin a file for it, and panics."""
+    write = 'psql -XAtq -d postgres -c "SELECT txid_current()" -c "SELECT pg_switch_wal()"'
     lab.run(primary, f"cd {DATA}; dd if=/dev/zero of=filler bs=1M || df . | grep -q 100% || exit 1")
-    lab.run(primary, f"runuser -u postgres -- bash -c '{until_it_fails}' >/dev/null 2>&1")
+    lab.run(primary, f"runuser -u postgres -- bash -c 'for _ in $(seq 200); do {write} || exit 0; done; exit 1'")
 
 
 def _off_the_small_disk(lab, host):
