@@ -139,7 +139,7 @@ def test_the_playbook_asks_the_network(cluster, tmp_path):
     holder = cluster.hosts["app-server2"]
     holder.hold(VIP4, 24)
     seen, printed = report_with(cluster, tmp_path, "app-server2")
-    assert seen["asked_by"] == "app-server1" and seen["manager"] == "watchdog"
+    assert seen["asked_by"] == "app-server1" and seen["manager"] == "keepalived"
     assert [(one["host"], one["mac"]) for one in seen["holders"]] == [("app-server2", holder.mac())]
     assert f"app-server2 ({holder.mac()})" in printed and "nobody has the virtual IP" not in printed
 
