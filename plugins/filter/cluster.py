@@ -55,6 +55,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching im
 )
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.synchronous import mode, standby_names
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view, node_of, with_primary
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import default_manager
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import vip_manager as manager_of
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_seen import holders_of, with_vip
 
@@ -177,6 +178,7 @@ class FilterModule:
             "synchronous_mode": mode,
             "synchronous_names": synchronous_names,
             "topology_problems": topology_problems,
+            "default_vip_manager": default_manager,
             "vip_manager": vip_manager,
             "vip_holders": vip_holders,
             "vip_seen": vip_seen,

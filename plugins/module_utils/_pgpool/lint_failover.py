@@ -97,8 +97,8 @@ def pools(view, facts):
     if wanted > free:
         what = f"x max_pool x pgpools = {children} x {pool} x {pgpools} = {wanted}"
         yield view.problem("too_many_connections", "num_init_children", what, free=free, most=facts.max_connections)
-    elif pgpools > 1 and wanted + children * pool > free:
-        what = f"x max_pool x (pgpools + 1) = {children} x {pool} x {pgpools + 1} = {wanted + children * pool}"
+    elif pgpools > 1 and (beside := children * pool * (pgpools + 1)) > free:
+        what = f"x max_pool x (pgpools + 1) = {children} x {pool} x {pgpools + 1} = {beside}"
         yield view.problem("dead_sessions", "num_init_children", what, free=free, most=facts.max_connections)
 
 
