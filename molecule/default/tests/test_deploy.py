@@ -45,6 +45,11 @@ def test_exactly_one_pgpool_holds_the_vip_and_the_watchdog_has_quorum(lab):
         assert re.search(r"Alive Remote Nodes\s*: 1", said), said
 
 
+def test_the_leader_of_the_watchdog_has_the_address(lab):
+    """It fails the databases over, and its own clients are served first."""
+    assert lab.vip_holders() == [lab.leader()]
+
+
 @pytest.mark.parametrize("user", ["someuser", "dbadmin", "healthcheck", "replication"])
 def test_every_user_logs_in_by_every_way_with_a_difficult_password(lab, user):
     database = "appdb" if user == "someuser" else "postgres"
