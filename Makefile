@@ -48,7 +48,7 @@ units: venv-test  ## unit and structure tests (A= further pytest arguments)
 	@$(BIN)/python -m pytest tests/unit -rs --junit-xml=$(RESULTS)/units/pytest.xml $(A)
 
 netns: venv-test  ## tests on real interfaces inside network namespaces (root, Linux)
-	@$(TOOLS)/system_tools.sh ip=iproute2
+	@$(TOOLS)/system_tools.sh ip=iproute2 nft=nftables
 	@$(BIN)/python -m pytest tests/netns -rs --junit-xml=$(RESULTS)/netns/pytest.xml $(A)
 
 lint: venv-test  ## ruff, yamllint, ansible-lint (production), shellcheck

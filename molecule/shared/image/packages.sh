@@ -15,7 +15,7 @@ printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.d/l
 apt-get update -q
 apt-get install -qy --no-install-recommends \
   postgresql postgresql-client postgresql-common pgpool2 python3-psycopg2 \
-  iputils-arping iputils-ping acl rsync openssl ssl-cert keepalived procps
+  iputils-arping iputils-ping acl rsync openssl ssl-cert keepalived nftables procps
 
 systemctl disable pgpool2.service keepalived.service
 # From here on Debian's default holds again: a PostgreSQL package installed later makes its cluster.
