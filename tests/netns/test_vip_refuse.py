@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a client hears from a host that has lost the virtual address a moment ago, while its neighbours still send there."""
+"""What a client hears from a host that has lost the virtual address, while its neighbours still send there."""
 
 from __future__ import annotations
 
