@@ -75,9 +75,9 @@ def vip_commands(vip):
     return _told(lambda: commands.vip_commands(**vip))
 
 
-def kill_sockets_command(member):
-    """The command that destroys the connections to a database host."""
-    return _told(lambda: commands.kill_sockets(address=member["address"], port=member["port"]))
+def kill_sockets_command(member, opening=False):
+    """The command that destroys the connections to a database host, also those that are being opened."""
+    return _told(lambda: commands.kill_sockets(address=member["address"], port=member["port"], opening=opening))
 
 
 def fence_command(service):

@@ -37,9 +37,13 @@ def vip_commands(*, address, prefix, interface):
     }
 
 
-def kill_sockets(*, address, port):
-    """Command that destroys this host's connections to a database server which does not answer any more."""
-    return _checked(f"{SS} -K -t state established dst {address} dport = {int(port)}")
+def kill_sockets(*, address, port, opening=False):
+    """Command that destroys this host's connections to a database server which does not answer any more.
+
+    ``opening``: also those that are being opened, which belong to whoever still has to find out that it is gone.
+    """
+    state = "connected" if opening else "established"
+    return _checked(f"{SS} -K -t state {state} dst {address} dport = {int(port)}")
 
 
 def fence(*, service):
@@ -53,7 +57,10 @@ def pgpool_host_commands(vip, databases):
     ``vip`` has address, prefix and interface; ``databases`` are members with address and port.
     """
     commands = list(vip_commands(**vip).values()) if vip else []
-    return commands + [kill_sockets(address=member["address"], port=member["port"]) for member in databases]
+    for member in databases:
+        server = {"address": member["address"], "port": member["port"]}
+        commands += [kill_sockets(**server), kill_sockets(**server, opening=True)]
+    return commands
 
 
 def for_sudoers(command):

@@ -251,7 +251,9 @@ async def watch(config, backend):
     """Watch one server for ever."""
     seen = Seen("")
     while True:
-        verdict, reader, writer = await ask(backend["address"], backend["port"], limit=config["limit"])
+        # Once it is silent, waiting for an answer must not keep us from waking the health check between its looks.
+        limit = config["wake_every"] if seen.verdict == SILENT else config["limit"]
+        verdict, reader, writer = await ask(backend["address"], backend["port"], limit=limit)
         now = time.monotonic()
         before, seen = seen, seen._replace(verdict=verdict)
         if verdict == ANSWERS:

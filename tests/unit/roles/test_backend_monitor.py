@@ -321,6 +321,13 @@ def test_a_dead_server_wakes_the_health_check_until_it_answers_again(monkeypatch
     ]  # fmt: skip
 
 
+def test_a_silent_server_does_not_keep_the_health_check_asleep(monkeypatch):
+    """Noticed after 0.5 s and half a second without an answer; from then on woken every 0.3 s."""
+    story = Story(monkeypatch, "answers", *["silent"] * 5)
+    assert story.play() == ["wait", *[("wake", 1)] * 2, *[("cut",), ("wake", 1)] * 3]
+    assert story.now == pytest.approx(1000 + 0.5 + 0.5 + 4 * 0.15 + 5 * 0.15)
+
+
 def test_a_server_that_ends_a_connection_is_asked_often_and_no_connection_is_kept(monkeypatch):
     story = Story(monkeypatch, *["answers"] * 45)
     story.ended = [False, True]
@@ -330,7 +337,7 @@ def test_a_server_that_ends_a_connection_is_asked_often_and_no_connection_is_kep
 
 def test_a_hanging_server_is_cut_off(monkeypatch):
     story = Story(monkeypatch, "answers", *["silent"] * 4)
-    assert story.play() == ["wait", ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1)]
+    assert story.play() == ["wait", ("wake", 1), ("wake", 1), ("cut",), ("wake", 1), ("cut",), ("wake", 1)]
 
 
 @pytest.mark.parametrize(

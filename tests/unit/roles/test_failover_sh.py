@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -82,6 +83,7 @@ class Stage:
             "__pgpool_state_of_ours": str(folder),
             "__pgpool_events": str(folder),
             "pgpool_config_directory": str(folder),
+            "__pgpool_pid_file": str(folder / "pgpool.pid"),
         }
         self.script = folder / "failover.sh"
         for name in ("failover.sh", "wal_ahead.sh", "take_wal_tail.sh"):
@@ -676,10 +678,68 @@ def test_an_old_primary_that_cannot_be_reached_is_said(stage):
 
 @pytest.mark.parametrize("failed, old_primary", [(0, 0), (1, 0)])
 def test_connections_to_the_failed_node_are_cut_here_and_on_the_other_pgpools(stage, failed, old_primary):
-    cut = f"-n /bin/ss -K -t state established dst 10.1.7.{106 + failed} dport = 5432"
+    cut = f"-n /bin/ss -K -t state connected dst 10.1.7.{106 + failed} dport = 5432"
     stage.run(failed=failed, old_primary=old_primary)
     assert stage.eventually("sudo.log", cut)
     assert stage.eventually("ssh.log", f"postgres@10.1.7.105 sudo {cut}")
+
+
+# Sleeps as the replication check does after an error, and notes whether that was cut short.
+WORKER = """
+import os, select, signal, sys, time
+signal.signal(signal.SIGHUP, lambda *_: sys.exit(0))
+print("ready", flush=True)
+{before}
+time.sleep(20)
+"""
+
+
+@pytest.fixture
+def worker(stage):
+    """Start a child of "pgpool", which is this process, with a title."""
+    started = []
+
+    def start(title, before=""):
+        words = ["bash", "-c", 'exec -a "$0" "$@"', title, sys.executable, "-c", WORKER.format(before=before)]
+        one = subprocess.Popen(words, stdout=subprocess.PIPE)
+        started.append(one)
+        assert one.stdout.readline() == b"ready\n"
+        return one
+
+    stage.file("pgpool.pid", f"{os.getpid()}\n")
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.mark.parametrize("failed, old_primary", [(0, 0), (1, 0)])
+def test_a_replication_check_that_sleeps_with_the_lock_of_the_failover_is_woken(stage, worker, failed, old_primary):
+    check, other = worker("pgpool: worker process"), worker("pgpool: health check process(0)")
+    stage.run(failed=failed, old_primary=old_primary)
+    assert check.wait(5) == 0
+    assert other.poll() is None
+
+
+def test_it_is_not_woken_in_the_middle_of_its_look_but_right_after_it(stage, worker):
+    """Else it would only begin to wait anew."""
+    events = stage.folder / "failover.jsonl"
+    check = worker("pgpool: worker process", f"""
+while not os.path.exists({str(events)!r}):
+    select.select([], [], [], 0.05)
+until = time.monotonic() + 0.5
+while time.monotonic() < until:
+    select.select([], [], [], 0.05)
+print("looked", flush=True)
+""")  # fmt: skip
+    stage.run()
+    assert check.wait(5) == 0
+    assert check.stdout.read() == b"looked\n"
+
+
+def test_a_pgpool_without_a_replication_check_is_none_of_its_business(stage, worker):
+    assert stage.run().returncode == 1
+    assert "pgpool.pid" not in stage.run().stderr
 
 
 def test_root_gets_a_mail(stage):

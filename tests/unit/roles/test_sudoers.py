@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
 
-from .rendering import cluster, render
+from .rendering import cluster, render, value_of
 
 
 def allowed(variables):
@@ -42,14 +42,16 @@ def test_what_failover_sh_runs_is_allowed_here_and_there():
     script = render("pgpool", "failover.sh.j2", variables)
     here = re.findall(r"^cut_sockets\[\d\]='sudo -n (.*)'$", script, re.MULTILINE)
     there = re.findall(r"^fence\[\d\]='sudo -n (.*)'$", script, re.MULTILINE)
-    assert len(here) == len(there) == 3
-    assert set(here) == set(allowed(variables)), "keepalived runs as root and needs no sudo"
+    monitor = value_of("backend_monitor", "{{ __backend_monitor_backends }}", variables)
+    watched = [" ".join(backend["cut"]).removeprefix("sudo -n ") for backend in monitor]
+    assert len(here) == len(there) == len(watched) == 3
+    assert {*here, *watched} == set(allowed(variables)), "keepalived runs as root and needs no sudo"
     assert set(there) == set(allowed(on_database_host(variables)))
 
 
 def test_nothing_else_is_allowed():
     variables = cluster(2, **WATCHDOG)
-    assert len(allowed(variables)) == 5
+    assert len(allowed(variables)) == 7
     assert allowed(on_database_host(variables)) == ["/bin/systemctl kill -s SIGKILL postgresql@15-main.service"]
     text = render("sudoers", "pgops.j2", variables)
     assert "*" not in text

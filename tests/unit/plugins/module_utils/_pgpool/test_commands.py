@@ -27,9 +27,11 @@ def test_a_pgpool_host_may_move_the_address_and_cut_the_connections_to_each_data
     assert commands.pgpool_host_commands(VIP, DATABASES) == [
         *commands.vip_commands(**VIP).values(),
         "/bin/ss -K -t state established dst 10.1.7.106 dport = 5432",
+        "/bin/ss -K -t state connected dst 10.1.7.106 dport = 5432",
         "/bin/ss -K -t state established dst 10.1.7.107 dport = 5433",
+        "/bin/ss -K -t state connected dst 10.1.7.107 dport = 5433",
     ]
-    assert len(commands.pgpool_host_commands({}, DATABASES)) == 2
+    assert len(commands.pgpool_host_commands({}, DATABASES)) == 4
 
 
 @pytest.mark.parametrize(
