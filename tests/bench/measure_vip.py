@@ -24,7 +24,7 @@ def measure(cluster: Cluster) -> list[Figure]:
 
 def of_manager(cluster: Cluster, manager: str) -> list[Figure]:
     """All figures of one; the cluster changes to it as a user's does."""
-    titles = [f"vip_{manager}_{name}" for name in VIP_OUTAGES]
+    titles = {f"vip_{manager}_{name}": name for name in VIP_OUTAGES if name in cluster.settings.faults}
     try:
         cluster.say(f"deploying: the address is moved by {manager}")
         cluster.choose(pgops_vip_manager=manager)
@@ -34,7 +34,7 @@ def of_manager(cluster: Cluster, manager: str) -> list[Figure]:
     except Exception as exc:
         cluster.say(f"not taken: {manager}: {exc}")
         return [not_taken(title, f"{type(exc).__name__}: {exc}") for title in titles]
-    return [taken(cluster, title, name) for title, name in zip(titles, VIP_OUTAGES)]
+    return [taken(cluster, title, name) for title, name in titles.items()]
 
 
 def taken(cluster: Cluster, title: str, name: str) -> Figure:

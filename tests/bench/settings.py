@@ -13,6 +13,9 @@ COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measu
 FALSE = ("", "0", "no", "false")
 PROFILES = ("fast", "conservative")
 MANAGERS = ("keepalived", "watchdog")
+# Of the databases, and of the pgpools; some happen to both.
+FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+FAULTS += ("moved", "parent_killed", "host_frozen_and_cut")
 PGPOOLS = (2, 4)  # with one there is nobody to take over; the lab has four at most
 
 
@@ -31,6 +34,7 @@ class Settings(t.NamedTuple):
     profile: str
     pgpools: int
     managers: tuple[str, ...]
+    faults: tuple[str, ...]
     keep: bool
     project: str
     subnet: str
@@ -49,10 +53,7 @@ class Settings(t.NamedTuple):
 
 def read(environ: t.Mapping[str, str]) -> Settings:
     """Parse and check the variables."""
-    only = tuple(name for name in environ.get("BENCH_ONLY", "").replace(" ", "").split(",") if name)
-    unknown = [name for name in only if name not in MEASUREMENTS]
-    if unknown:
-        raise BadSetting(f"BENCH_ONLY names {', '.join(unknown)}; known are {', '.join(MEASUREMENTS)}")
+    only = _names(environ, "BENCH_ONLY", MEASUREMENTS)
     profile = environ.get("BENCH_PROFILE") or PROFILES[0]
     if profile not in PROFILES:
         raise BadSetting(f"BENCH_PROFILE is '{profile}'; known are {', '.join(PROFILES)}")
@@ -63,9 +64,10 @@ def read(environ: t.Mapping[str, str]) -> Settings:
     if manager not in ("", *MANAGERS):
         raise BadSetting(f"BENCH_VIP_MANAGER is '{manager}'; known are {', '.join(MANAGERS)}")
     return Settings(
+        faults=_names(environ, "BENCH_FAULTS", FAULTS),
         scale=_number(environ, "BENCH_SCALE", 270),
         runs=_number(environ, "BENCH_RUNS", 3),
-        only=only or MEASUREMENTS,
+        only=only,
         files=_number(environ, "BENCH_FILES", 200000),
         false_minutes=_number(environ, "BENCH_FALSE_MINUTES", 30),
         profile=profile,
@@ -76,6 +78,15 @@ def read(environ: t.Mapping[str, str]) -> Settings:
         subnet=environ.get("LAB_SUBNET") or "10.1.53.0/24",
         peers_subnet=environ.get("BENCH_PEERS_SUBNET") or "10.1.54.0/24",
     )
+
+
+def _names(environ, variable, known):
+    """The names of a list with commas; all that are known when there is none."""
+    names = tuple(name for name in environ.get(variable, "").replace(" ", "").split(",") if name)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadSetting(f"{variable} names {', '.join(unknown)}; known are {', '.join(known)}")
+    return names or known
 
 
 def _number(environ, name, default):

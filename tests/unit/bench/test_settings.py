@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import settings
+from tests.bench import figures, settings
 
 
 def test_defaults_are_the_full_run():
@@ -29,12 +29,15 @@ def test_a_third_vote_is_a_setting():
 
 def test_a_choice_of_measurements():
     assert settings.read({"BENCH_ONLY": "rewind, noop,"}).only == ("rewind", "noop")
+    assert settings.read({"BENCH_FAULTS": "moved"}).faults == ("moved",)
+    assert set(settings.read({}).faults) == {*figures.OUTAGES, *figures.VIP_OUTAGES}
 
 
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
         ({"BENCH_ONLY": "rewnd"}, "rewnd; known are noop, rewind"),
+        ({"BENCH_FAULTS": "move"}, "move; known are switched, postmaster_killed"),
         ({"BENCH_SCALE": "0"}, "BENCH_SCALE is '0'"),
         ({"BENCH_RUNS": "three"}, "BENCH_RUNS is 'three'"),
         ({"BENCH_PROFILE": "slow"}, "BENCH_PROFILE is 'slow'; known are fast, conservative"),
