@@ -89,6 +89,21 @@ def test_the_role_finds_the_rule_as_the_kernel_lists_it(moved):
     assert value_of("vip", "{{ __vip_refuse }}", VARIABLES).strip() in listed
 
 
+def test_while_pgpool_stops_nobody_gets_in_until_it_starts_again(moved, background):
+    """The line of vip_down.sh, and what the unit of pgpool does at the next start."""
+    holder, client, load = moved
+    load()
+    holder.hold(VIP4, 24)
+    background(holder, SERVE)
+    text = render("vip", "vip_down.sh.j2", VARIABLES)
+    (close,) = [line.strip() for line in text.splitlines() if "insert rule" in line]
+    holder.run("bash", "-c", close)
+    assert ask(client, VIP4) == "refused"
+    assert ask(client, "10.99.7.1") == "connected"
+    load()
+    assert ask(client, VIP4) == "connected"
+
+
 def test_a_holder_and_its_own_address_are_served_as_before(moved, background):
     holder, client, load = moved
     load()

@@ -16,6 +16,9 @@ from .rendering import cluster, render, value_of
 FAKE_SS = """#!/bin/bash
 echo "ss $* (pgpool_down: $(cat {run}/pgpool_down))" >>{run}/log
 """
+FAKE_NFT = """#!/bin/bash
+echo "nft $*" >>{run}/log
+"""
 FAKE_IP = """#!/bin/bash
 echo "ip $*" >>{run}/log
 [ "$1" != -o ] || cat {run}/address
@@ -52,12 +55,12 @@ def test_a_host_takes_over_within_milliseconds_and_the_first_one_wins():
 def down(tmp_path):
     """vip_down.sh with an ss and an ip that note what they get, and what keepalived has been told by then."""
     text = render("vip", "vip_down.sh.j2", {**cluster(), "__vip_run": str(tmp_path)})
-    for name, fake in (("ss", FAKE_SS), ("ip", FAKE_IP)):
-        path = tmp_path / name
+    for name, fake in (("/bin/ss", FAKE_SS), ("/bin/ip", FAKE_IP), ("/usr/sbin/nft", FAKE_NFT)):
+        path = tmp_path / name.rpartition("/")[2]
         path.write_text(fake.format(run=tmp_path), encoding="utf-8")
         path.chmod(0o755)
-        assert f"/bin/{name} " in text
-        text = text.replace(f"/bin/{name} ", f"{path} ")
+        assert f"{name} " in text
+        text = text.replace(f"{name} ", f"{path} ")
     (tmp_path / "pgpool_down").write_text("0\n", encoding="utf-8")
     (tmp_path / "address").write_text("", encoding="utf-8")
 
@@ -74,7 +77,10 @@ ENDED = "ss -K state connected src 10.1.7.100 (pgpool_down: 0)"
 
 
 def test_before_pgpool_stops_its_clients_are_told_and_then_keepalived(down):
-    assert down("--stopping") == (0, [ENDED])
+    """Nobody gets in behind those who are told: the address may be gone before the next word."""
+    which = "iifname eth0 meta pkttype host ip daddr 10.1.7.100 tcp dport 5432"
+    closed = f"nft insert rule inet pgops_vip refuse {which} reject with tcp reset"
+    assert down("--stopping") == (0, [closed, ENDED])
     assert (down.folder / "pgpool_down").read_text(encoding="utf-8") == "1\n"
 
 
