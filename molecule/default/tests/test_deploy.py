@@ -45,6 +45,7 @@ def test_exactly_one_pgpool_holds_the_vip_and_the_watchdog_has_quorum(lab):
         assert re.search(r"Alive Remote Nodes\s*: 1", said), said
 
 
+@pytest.mark.matrix  # on a starved machine the address moves by itself
 def test_the_leader_of_the_watchdog_has_the_address(lab):
     """It fails the databases over, and its own clients are served first."""
     assert lab.vip_holders() == [lab.leader()]
