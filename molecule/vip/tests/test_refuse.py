@@ -44,7 +44,7 @@ def said(address):
 
 
 def test_it_is_refused_by_a_host_that_does_not_have_it(lab):
-    for _ in range(TRIES):
+    for _try in range(TRIES):
         (holder,) = lab.vip_holders()
         other = next(name for name in lab.pgpools if name != holder)
         with sends_to(lab, other):
