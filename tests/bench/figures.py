@@ -9,9 +9,8 @@ import json
 import statistics
 from dataclasses import dataclass, field
 
-from .settings import MANAGERS
+from .settings import MANAGERS, OUTAGES
 
-OUTAGES = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
 # Of the pgpool side: fault -> the most that keepalived and the watchdog may take, in seconds.
 VIP_OUTAGES = {
     "moved": (0.5, 9.0),

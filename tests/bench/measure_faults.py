@@ -13,9 +13,9 @@ from faults import Drill  # its path is set by cluster
 from . import host
 from .cluster import Cluster
 from .failure import CannotMeasure
-from .figures import OUTAGES, Figure, not_taken, of_runs
+from .figures import Figure, not_taken, of_runs
 from .playbook import EVIDENCE
-from .settings import Settings
+from .settings import OUTAGES, Settings
 
 VOTES = {2: "", 3: "three_votes_", 4: "four_votes_"}  # in the name of a figure
 LIMITS = {"fast": 60.0, "conservative": 240.0}  # seconds to wait for the service

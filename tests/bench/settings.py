@@ -13,9 +13,8 @@ COPIES = 7  # two servers, a copy, a kept old directory, WAL, and what the measu
 FALSE = ("", "0", "no", "false")
 PROFILES = ("fast", "conservative")
 MANAGERS = ("keepalived", "watchdog")
-# Of the databases, and of the pgpools; some happen to both.
-FAULTS = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
-FAULTS += ("moved", "parent_killed", "host_frozen_and_cut")
+OUTAGES = ("switched", "postmaster_killed", "service_stopped", "host_killed", "host_frozen", "primary_cut_off")
+FAULTS = (*OUTAGES, "moved", "parent_killed", "host_frozen_and_cut")  # those of the pgpools, too; some happen to both
 PGPOOLS = (2, 4)  # with one there is nobody to take over; the lab has four at most
 
 
