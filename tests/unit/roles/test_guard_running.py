@@ -61,6 +61,8 @@ PRIMARY_ROWS = [
     ("a newer primary, pgpools disagree", primary(LEADS, pgpools=(pool(), pool(1, 1, name="app2"))), "fence",
      "newer_primary", ""),
     ("a newer primary, pgpools are silent", primary(LEADS, pgpools=(Pgpool("app1"),)), "fence", "newer_primary", ""),
+    ("a newer primary, pgpools are silent, had us", primary(LEADS, pgpools=(Pgpool("app1"),), vouched_lately=True),
+     "go_on", "two_primaries", "moments ago, and say nothing now"),
     ("a standby of a newer one, pgpool has us", primary(FOLLOWS3._replace(timeline=2), pgpools=(pool(),)), "go_on",
      "two_primaries", "db3 is a standby on timeline 2"),
     ("a newer primary, once", primary(LEADS, against=1), "go_on", "suspicion", "looking once more"),
@@ -216,6 +218,29 @@ def test_evidence_counts_when_it_is_seen_twice_in_a_row():
     assert looks.see(2, primary(FOLLOWS)).code == "primary"
     assert looks.see(3, primary(LEADS)).code == "suspicion"
     assert looks.see(3.2, primary(LEADS)).verdict == "fence"
+
+
+def test_what_the_pgpools_said_last_counts_for_four_seconds_when_they_say_nothing():
+    silent = primary(LEADS, pgpools=(Pgpool("app1"), Pgpool("app2")))
+    looks = Looks()
+    assert looks.see(1, primary(LEADS, pgpools=(pool(), Pgpool("app2")))).code == "two_primaries"
+    assert {looks.see(at, silent).code for at in (2, 3, 4, 5)} == {"two_primaries"}
+    assert looks.see(6, silent).code == "suspicion"
+    assert looks.see(6.2, silent).verdict == "fence"
+
+
+def test_what_the_pgpools_said_is_forgotten_when_one_says_otherwise():
+    looks = Looks()
+    looks.see(1, primary(LEADS, pgpools=(pool(),)))
+    assert looks.see(2, primary(LEADS, pgpools=(pool(1, 1),))).code == "suspicion"
+    assert looks.see(2.2, primary(LEADS, pgpools=(Pgpool("app1"),))).verdict == "fence"
+
+
+@pytest.mark.parametrize("meantime", [4.1, 20])
+def test_nobody_thaws_with_what_the_pgpools_said(meantime):
+    looks = Looks()
+    looks.see(0, primary(FOLLOWS, pgpools=(pool(),)))
+    assert looks.see(meantime, primary(LEADS)).code == "suspicion"
 
 
 def test_a_cut_primary_is_fenced_three_seconds_after_the_last_contact():

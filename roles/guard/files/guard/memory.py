@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .running import contradiction, follows, idle, promotable
+from .running import contradiction, follows, idle, promotable, speaks, vouched
 from .seen import PRIMARY, same_system
 
 FREEZE = 5.0  # looks are a second apart: after more than this we were frozen, and know nothing of the meantime
+VOUCHED = 4.0  # what the pgpools said last counts so long when they say nothing; below FREEZE: nobody thaws with it
 
 
 class Heard(t.NamedTuple):
@@ -27,6 +28,7 @@ class Memory(t.NamedTuple):
     looked_at: float | None = None
     role: str = ""
     contact_at: float = 0.0
+    vouched_at: float | None = None  # all pgpools that spoke last had this host for the primary
     against: int = 0
     silent_looks: int = 0
     attached: str = ""
@@ -46,6 +48,9 @@ def remember(memory, look, *, started, now, time):
     fresh = memory.looked_at is None or frozen(memory, started) or memory.role != look.own.role
     if fresh:
         memory = Memory(contact_at=started, attached=memory.attached, heard=memory.heard)
+    vouched_at = started if vouched(look) else None if speaks(look) else memory.vouched_at
+    lately = not speaks(look) and vouched_at is not None and started - vouched_at <= VOUCHED
+    look = look._replace(vouched_lately=lately)
     look = look._replace(against=memory.against + 1 if contradiction(look) else 0)
     look = look._replace(idle_looks=memory.idle_looks + 1 if idle(look) else 0)
     if look.contact:
@@ -60,6 +65,7 @@ def remember(memory, look, *, started, now, time):
         looked_at=now,
         role=look.own.role,
         contact_at=contact_at,
+        vouched_at=vouched_at,
         against=look.against,
         silent_looks=look.silent_looks,
         attached=look.attached,

@@ -45,9 +45,10 @@ def contradiction(look):
     """Return the ``Evidence`` that somebody else is the primary, or None. Only a primary has to fear it.
 
     What all pgpools say decides, because clients are where they send them: a standby that was promoted by mistake has
-    the newer timeline and no clients. Where they do not agree, or cannot be asked, the newer timeline decides.
+    the newer timeline and no clients. Where they do not agree, or say nothing for longer than a busy host keeps its
+    answer back, the newer timeline decides.
     """
-    if look.own.role != PRIMARY or vouched(look):
+    if look.own.role != PRIMARY or vouched(look) or look.vouched_lately:
         return None
     return newer_server(look) or _pgpools_verdict(look)
 
@@ -64,8 +65,13 @@ def newer_server(look):
 
 def vouched(look):
     """Every pgpool that answers has this host as its primary, and up."""
-    speaking = [pgpool for pgpool in look.pgpools if pgpool.nodes]
+    speaking = speaks(look)
     return bool(speaking) and all(any(_is_us(node, look.backend_id) for node in pgpool.nodes) for pgpool in speaking)
+
+
+def speaks(look):
+    """The pgpools that answered in this look."""
+    return [pgpool for pgpool in look.pgpools if pgpool.nodes]
 
 
 def _is_us(node, backend_id):
@@ -74,7 +80,7 @@ def _is_us(node, backend_id):
 
 def _pgpools_verdict(look):
     """All pgpools that answer have the same other primary, and it is one: then this host is nobody's primary."""
-    speaking = [pgpool for pgpool in look.pgpools if pgpool.nodes]
+    speaking = speaks(look)
     named = [_verified_other(pgpool, look.backend_id) for pgpool in speaking]
     if not speaking or None in named or len({node.id for node in named}) != 1:
         return None
@@ -109,10 +115,11 @@ def _primary(look):
 
 def _beside(look):
     """What is wrong although nothing says that this host is the old primary."""
-    other, why = (
-        newer_server(look),
-        "the pgpools have this one for the primary" if vouched(look) else "nobody settles it",
-    )
+    other, why = newer_server(look), "nobody settles it"
+    if vouched(look):
+        why = "the pgpools have this one for the primary"
+    elif look.vouched_lately:
+        why = "the pgpools had this one for the primary moments ago, and say nothing now"
     if other is not None:
         return f"{other.words}; {why}"
     others = [peer for peer in look.peers if peer.answer == PRIMARY and same_system(look.own, peer)]
@@ -195,8 +202,9 @@ def idle(look):
 
 def promotable(look):
     """Who could be promoted if we vanished now, in words; empty: nobody."""
-    if any(pgpool.nodes for pgpool in look.pgpools):
-        for pgpool in look.pgpools:
+    speaking = speaks(look)
+    if speaking:
+        for pgpool in speaking:
             for node in pgpool.nodes:
                 if node.id != look.backend_id and is_up(node) and node.role == STANDBY:
                     return f"{pgpool.name} had node {node.id} up as a standby"

@@ -105,6 +105,7 @@ class Look(t.NamedTuple):
     recovering: bool = False  # a run of recover_standby is at work on the data directory
     isolation: float = 3.0
     # From memory:
+    vouched_lately: bool = False  # the pgpools, which say nothing now, had this host for the primary moments ago
     against: int = 0  # looks in a row with evidence of another primary, this one included
     silent_looks: int = 0
     isolated_for: float = 0.0
