@@ -26,7 +26,7 @@ from watched import Primaries
 from writer import Writer, missing_rows
 
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
-UNIT = "systemctl {} 'postgresql@*-main.service'"
+STOP = "systemctl stop 'postgresql@*-main.service'"
 DATA = "$(echo /var/lib/postgresql/*/main)"
 SMALL_DISK = f"""set -e; cd {DATA}; mkdir /var/tmp/data; mount --bind . /var/tmp/data
 mount -t tmpfs -o size=1g,mode=0700,uid=postgres,gid=postgres small {DATA}; cp -a /var/tmp/data/. {DATA}/"""
@@ -100,7 +100,7 @@ def restart_the_leader(lab, primary, _standby=None):
 
 def _onto_a_small_disk(lab, _primary, standby):
     """The standby's data directory moves onto a disk of its own; then that server becomes the primary."""
-    lab.run(standby, f"{UNIT.format('stop')}; {SMALL_DISK}; {UNIT.format('start')}")
+    lab.run(standby, f"{STOP}; {SMALL_DISK}")
     lab.playbook("recover_standby.yml", "-l", standby)
     lab.playbook("switch_primary.yml", "-l", standby)
 
@@ -114,7 +114,7 @@ def _fill_the_disk(lab, primary, _standby):
 
 def _off_the_small_disk(lab, host):
     """What is a standby of the new primary by now goes back to the disk that it came from."""
-    lab.run(host, f"{UNIT.format('stop')}; {LARGE_DISK}; {UNIT.format('start')}")
+    lab.run(host, f"{STOP}; {LARGE_DISK}")
     lab.playbook("recover_standby.yml", "-l", host)
 
 
@@ -125,7 +125,7 @@ def _restart_both(lab, primary, standby):
 
 FAULTS = {
     "postmaster_killed": Fault("SIGKILL of the primary's postmaster", _on_primary(f"kill -9 {POSTMASTER}")),
-    "service_stopped": Fault("systemctl stop of PostgreSQL on the primary", _on_primary(UNIT.format("stop"))),
+    "service_stopped": Fault("systemctl stop of PostgreSQL on the primary", _on_primary(STOP)),
     "host_killed": Fault("the primary's host loses power", _power_off, _lab("start")),
     "host_frozen": Fault("the primary's host freezes, and thaws later", _lab("pause"), _lab("unpause")),
     "primary_cut_off": Fault("the primary's network cable is pulled", _lab("cut"), _lab("heal")),
