@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Break a lab in one of the ways that servers break, under load, and say what a client saw.
+"""Break a database of a lab in one of the ways that servers break, under load, and say what a client saw.
 
     LAB_PROJECT=pgops faults.py list
-    LAB_PROJECT=pgops faults.py NAME [NAME ...]      one after the other; the cluster is healed in between
+    LAB_PROJECT=pgops faults.py NAME [NAME ...]      one after the other (or: all); the cluster is healed in between
     DRILL_SECONDS=200                                how long the service may be away (60)
 
 Any lab that deploy_cluster.yml has built will do. Prints a report for each fault and leaves .lab/faults.json.
@@ -12,8 +12,6 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 import typing as t
@@ -21,9 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from proof import CHECKOUT, Lab, eventually
+import drills
+from drills import LOAD_ROWS, STAYS
+from proof import eventually
 from watched import Primaries
-from writer import Writer, missing_rows
 
 POSTMASTER = "$(head -n1 /var/lib/postgresql/*/main/postmaster.pid)"
 STOP = "systemctl stop 'postgresql@*-main.service'"
@@ -32,16 +31,13 @@ SMALL_DISK = f"""set -e; cd {DATA}; mkdir /var/tmp/data; mount --bind . /var/tmp
 mount -t tmpfs -o size=1g,mode=0700,uid=postgres,gid=postgres small {DATA}; cp -a /var/tmp/data/. {DATA}/"""
 LARGE_DISK = f"""set -e; rm -rf /var/tmp/data/*; cp -a {DATA}/. /var/tmp/data/
 umount {DATA} /var/tmp/data; rmdir /var/tmp/data"""
-LOAD_ROWS = 40  # acknowledged before the fault, and after it before the outage counts as over
-SERVICE_LIMIT = float(os.environ.get("DRILL_SECONDS") or 60)
 WHOLE = 30.0  # seconds after the network is whole in which there has to be one writable primary; two do as a rule
-STAYS = 6.0  # and for so long it has to be the only one then
 
 
 class Fault(t.NamedTuple):
-    """One way to break: ``do``, ``undo`` and ``before`` take (lab, primary, standby).
+    """One way to break: all of it takes the drill.
 
-    What ``before`` has made ready, ``after`` (lab, old primary) takes back when the cluster is healed.
+    What ``before`` has made ready, ``after`` takes back when the cluster is healed.
     """
 
     what: str
@@ -52,75 +48,76 @@ class Fault(t.NamedTuple):
     after: t.Callable | None = None
 
 
-def _on_primary(command, **more):
-    return lambda lab, primary, _standby: lab.run(primary, command, **more)
+def _on_primary(command):
+    return lambda drill: drill.lab.run(drill.primary, command)
 
 
-def _lab(word, *options, on_standby=False):
-    return lambda lab, primary, standby: lab.fault(word, *options, standby if on_standby else primary)
+def _lab(word, *options, on="primary"):
+    return lambda drill: drill.lab.fault(word, *options, getattr(drill, on))
 
 
 def _routes(word):
     """Towards the pgpools only: the way back is a black hole."""
 
-    def act(lab, primary, _standby):
-        for name in lab.pgpools:
-            lab.run_inside(primary, f"ip route {word} blackhole {lab.address(name)}/32")
+    def act(drill):
+        for name in drill.lab.pgpools:
+            drill.lab.run_inside(drill.primary, f"ip route {word} blackhole {drill.lab.address(name)}/32")
 
     return act
 
 
-def _power_off(lab, primary, _standby):
+def _power_off(drill):
     """The cable first: the kernel of a host without power tells nobody that its server is gone."""
-    lab.fault("cut", primary)
-    lab.fault("kill", primary)
+    drill.lab.fault("cut", drill.primary)
+    drill.lab.fault("kill", drill.primary)
 
 
-def _kill_backend(lab, primary, _standby):
+def _kill_backend(drill):
     """kill -9 of one client's backend: the postmaster ends all others and recovers from the crash."""
     # A session of its own, so that there is one to kill.
-    session = lab.connect(lab.vip)
+    session = drill.lab.connect(drill.lab.vip)
     with session.cursor() as cursor:
         cursor.execute("/*NO LOAD BALANCE*/ SELECT pg_backend_pid()")
         pid = cursor.fetchone()[0]
-    lab.run(primary, f"kill -9 {int(pid)}")
+    drill.lab.run(drill.primary, f"kill -9 {int(pid)}")
 
 
-def _kill_pgpool_child(lab, _primary, _standby):
-    holder = lab.vip_holders()[0]
-    lab.run(holder, "kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)")
+def _kill_pgpool_child(drill):
+    holder = drill.lab.vip_holders()[0]
+    drill.lab.run(holder, "kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)")
 
 
-def restart_the_leader(lab, primary, _standby=None):
+def restart_the_leader(drill):
     """The pgpool that leads the others restarts as soon as it has begun to fail over."""
     begun = "for _ in $(seq 1000); do [ -s /var/lib/pgpool/failover_begun ] && break; sleep 0.01; done"
-    lab.run(lab.leader(), f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
-    lab.run(primary, f"kill -9 {POSTMASTER}")
+    drill.lab.run(drill.lab.leader(), f"systemd-run --quiet bash -c '{begun}; systemctl restart pgpool2'")
+    drill.lab.run(drill.primary, f"kill -9 {POSTMASTER}")
 
 
-def _onto_a_small_disk(lab, _primary, standby):
+def _onto_a_small_disk(drill):
     """The standby's data directory moves onto a disk of its own; then that server becomes the primary."""
-    lab.run(standby, f"{STOP}; {SMALL_DISK}")
-    lab.playbook("recover_standby.yml", "-l", standby)
-    lab.playbook("switch_primary.yml", "-l", standby)
+    drill.lab.run(drill.standby, f"{STOP}; {SMALL_DISK}")
+    drill.lab.playbook("recover_standby.yml", "-l", drill.standby)
+    drill.lab.playbook("switch_primary.yml", "-l", drill.standby)
 
 
-def _fill_the_disk(lab, primary, _standby):
+def _fill_the_disk(drill):
     """To the last byte. Then WAL is written until the server has to begin a file for it, and panics."""
     write = 'psql -XAtq -d postgres -c "SELECT txid_current()" -c "SELECT pg_switch_wal()"'
-    lab.run(primary, f"cd {DATA}; dd if=/dev/zero of=filler bs=1M || df . | grep -q 100% || exit 1")
-    lab.run(primary, f"runuser -u postgres -- bash -c 'for _ in $(seq 200); do {write} || exit 0; done; exit 1'")
+    drill.lab.run(drill.primary, f"cd {DATA}; dd if=/dev/zero of=filler bs=1M || df . | grep -q 100% || exit 1")
+    until_it_panics = f"for _ in $(seq 200); do {write} || exit 0; done; exit 1"
+    drill.lab.run(drill.primary, f"runuser -u postgres -- bash -c '{until_it_panics}'")
 
 
-def _off_the_small_disk(lab, host):
+def _off_the_small_disk(drill):
     """What is a standby of the new primary by now goes back to the disk that it came from."""
-    lab.run(host, f"{STOP}; {LARGE_DISK}")
-    lab.playbook("recover_standby.yml", "-l", host)
+    drill.lab.run(drill.primary, f"{STOP}; {LARGE_DISK}")
+    drill.lab.playbook("recover_standby.yml", "-l", drill.primary)
 
 
-def _restart_both(lab, primary, standby):
-    for name in (primary, standby):
-        lab.run(name, "systemctl --no-block restart 'postgresql@*-main.service'")
+def _restart_both(drill):
+    for name in (drill.primary, drill.standby):
+        drill.lab.run(name, "systemctl --no-block restart 'postgresql@*-main.service'")
 
 
 FAULTS = {
@@ -134,16 +131,16 @@ FAULTS = {
     ),
     "primary_cut_from_pgpools": Fault("the pgpools cannot reach the primary", _routes("add"), _routes("del")),
     "standby_killed": Fault(
-        "the standby's host loses power", _lab("kill", on_standby=True), _lab("start", on_standby=True), False
+        "the standby's host loses power", _lab("kill", on="standby"), _lab("start", on="standby"), False
     ),
     "standby_frozen": Fault(
-        "the standby's host freezes", _lab("pause", on_standby=True), _lab("unpause", on_standby=True), False
+        "the standby's host freezes", _lab("pause", on="standby"), _lab("unpause", on="standby"), False
     ),
     "backend_crashed": Fault("SIGKILL of one backend", _kill_backend, None, False),
     "pgpool_child_killed": Fault("SIGKILL of one child of pgpool", _kill_pgpool_child, None, False),
     "switched": Fault(
         "no fault: a planned switch (switch_primary.yml)",
-        lambda lab, _primary, standby: lab.playbook("switch_primary.yml", "-l", standby),
+        lambda drill: drill.lab.playbook("switch_primary.yml", "-l", drill.standby),
     ),
     "leader_restarted_during_failover": Fault(
         "SIGKILL of the primary's postmaster; the leading pgpool restarts while it fails over", restart_the_leader
@@ -159,76 +156,25 @@ FAULTS = {
 }
 
 
-def client(lab, limit=2.0):
-    """A client that writes through the virtual IP; an attempt is cut loose after ``limit`` seconds."""
-    options = {"host": lab.vip, "user": "someuser", "password": lab.secrets["pgops_app_password"], "dbname": "appdb"}
-    return Writer(options, table="drill_rows", interval=0.02, limit=limit)
+class Drill(drills.Drill):
+    """One fault of a database on one lab."""
 
-
-def new_table(lab, primary, writer):
-    """An empty one, whatever an earlier drill left."""
-    lab.sql(primary, f"DROP TABLE IF EXISTS {writer.table}", database="appdb")
-    writer.create_table()
-
-
-def count_lost(lab, primary, writer):
-    """Asked of the primary directly: through Pgpool a SELECT may come from a standby that lags."""
-    connection = lab.connect(lab.address(primary))
-    with connection.cursor() as cursor:
-        lost = missing_rows(cursor, writer)
-        cursor.execute(f"DROP TABLE {writer.table}")
-    connection.close()
-    return {"lost": len(lost), "lost_rows": lost[:20]}
-
-
-class Drill:
-    """One fault on one lab."""
-
-    def __init__(self, lab, name, say=print, limit=SERVICE_LIMIT):
-        self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
-        self.writer = client(lab)
-        self._look()
-        self.report = {"schema": 1, "fault": name, "what": self.fault.what}
+    faults = FAULTS
+    watches = (Primaries,)
+    file = "faults.json"
 
     def _look(self):
-        self.primary = next(host for host in self.lab.databases if not self.lab.in_recovery(host))
+        super()._look()
         self.standby = next(host for host in self.lab.databases if host != self.primary)
 
-    def run(self):
-        """Break it, see what happens, make the network whole, heal; returns the report."""
+    def _prepare(self):
         if self.fault.before is not None:
-            self.fault.before(self.lab, self.primary, self.standby)
+            self.fault.before(self)
             self._look()
         self.report["old_primary"] = self.primary
-        new_table(self.lab, self.primary, self.writer)
-        with Primaries(self.lab) as primaries:
-            self.writer.start()
-            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=self.limit)
-            at = self._break()
-            try:
-                self._wait_for_service(at)
-            finally:
-                if self.fault.undo is not None:
-                    self.fault.undo(self.lab, self.primary, self.standby)
-            whole = time.time()
-            primaries.resume()
-            self._watch_on(primaries, whole)
-            self.writer.stop()
-        self._tell(primaries, at, whole)
-        self._heal()
-        if self.fault.after is not None:
-            self.fault.after(self.lab, self.primary)
-        self.report.update(count_lost(self.lab, self.report["new_primary"], self.writer))
-        return self.report
-
-    def _break(self):
-        at = time.monotonic()
-        self.fault.do(self.lab, self.primary, self.standby)
-        self.say(f"{self.name}: {self.fault.what} ({self.primary} is the primary)")
-        return at
 
     def _wait_for_service(self, at):
-        """Rows are acknowledged again; where a failover is due, by another server than before."""
+        """Where a failover is due, by another server than before."""
         old = self.lab.address(self.primary)
 
         def served():
@@ -242,7 +188,7 @@ class Drill:
         """Both servers were restarted: whichever serves."""
         return self.name == "both_restarted"
 
-    def _watch_on(self, primaries, whole):
+    def _watch_on(self, whole, primaries):
         """A server that comes back as a second primary needs some seconds for it, so look on until only one stays."""
         began, now = whole, []
         while time.time() < min(began + STAYS, whole + WHOLE):
@@ -252,13 +198,10 @@ class Drill:
                 began = time.time()
         self.report["primaries_at_last"] = now
 
-    def _tell(self, primaries, at, whole):
-        gap = self.writer.gap(at)
+    def _tell(self, whole, primaries):
         turns = self.writer.served_by()
         self.report.update(
             new_primary=self._serving(turns),
-            outage_s=None if gap is None else round(gap, 2),
-            acknowledged=len(self.writer.acknowledged),
             served_by=turns,
             two_primaries_s=round(primaries.together(), 2),
             two_primaries_when_whole_s=round(primaries.together(since=whole), 2),
@@ -269,30 +212,16 @@ class Drill:
         return next(host for host in self.lab.databases if self.lab.address(host) == turns[-1])
 
     def _heal(self):
-        """Whatever the fault left: one command for each database host that is not the primary."""
+        """One command for each database host that is not the primary."""
         primary = self.report["new_primary"]
         for host in self.lab.databases:
             if host != primary:
                 begun = time.monotonic()
                 self.lab.playbook("recover_standby.yml", "-l", host)
                 self.report["recover_s"] = round(time.monotonic() - begun, 1)
-        self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
-
-
-def main(names):
-    """The command line."""
-    if not names or names == ["list"] or not set(names) <= set(FAULTS):
-        for name, fault in FAULTS.items():
-            print(f"{name:26} {fault.what}")
-        return 0 if names == ["list"] else 2
-    lab, reports = Lab(), []
-    for name in names:
-        reports.append(Drill(lab, name).run())
-        for key, value in reports[-1].items():
-            print(f"  {key:28} {value}")
-    (CHECKOUT / ".lab" / "faults.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
-    return 0
+        if self.fault.after is not None:
+            self.fault.after(self)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(drills.command_line(Drill, sys.argv[1:]))

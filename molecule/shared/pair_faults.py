@@ -4,7 +4,7 @@
 """Break the pgpool side of a lab in one of the ways that servers break, under load, and say what a client saw.
 
     LAB_PROJECT=pgops pair_faults.py list
-    LAB_PROJECT=pgops pair_faults.py NAME [NAME ...]      one after the other; the pair settles in between
+    LAB_PROJECT=pgops pair_faults.py NAME [NAME ...]      one after the other (or: all); the pair settles in between
 
 The holder is the host that has the virtual IP: with the watchdog it is the leader, with keepalived it need not be.
 Any lab that deploy_cluster.yml has built will do. Prints a report for each fault and leaves
@@ -13,7 +13,6 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -22,8 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from faults import LOAD_ROWS, SERVICE_LIMIT, STAYS, client, count_lost, new_table, restart_the_leader
-from proof import CHECKOUT, Lab, eventually
+import drills
+from drills import LOAD_ROWS, STAYS
+from faults import restart_the_leader
+from proof import eventually
 from watched import Holders, Primaries
 
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
@@ -33,7 +34,7 @@ KEEPALIVED = "keepalived"
 
 
 class Fault(t.NamedTuple):
-    """One way to break: ``do`` and ``undo`` take the drill. ``moves``: has another host to have the address then?"""
+    """One way to break. ``moves``: has another host to have the address then?"""
 
     what: str
     do: t.Callable
@@ -105,10 +106,6 @@ def _power_cycle_all(drill):
             drill.lab.fault(word, name)
 
 
-def _restart_during_failover(drill):
-    restart_the_leader(drill.lab, drill.primary)
-
-
 def _kill_keepalived(which):
     """Its process that announces and holds the address, or the parent of that one."""
     first = "pid=$(systemctl show --property=MainPID --value keepalived)"
@@ -169,7 +166,7 @@ FAULTS = {
     "all_hosts_killed": Fault("every pgpool host loses power at once, and boots", _power_cycle_all, moves=None),
     "leader_restarted_during_failover": Fault(
         "the leading pgpool restarts while it fails a database over",
-        _restart_during_failover,
+        restart_the_leader,
         moves=None,
         fails_over=True,
     ),
@@ -248,78 +245,57 @@ class Pgpools:
         return {tuple(reversed(line.split()[-2:])) for line in lines}
 
 
-class Drill:
+class Drill(drills.Drill):
     """One fault of the pgpool side on one lab."""
 
-    def __init__(self, lab, name, say=print, limit=SERVICE_LIMIT):
-        self.lab, self.name, self.fault, self.say, self.limit = lab, name, FAULTS[name], say, limit
-        self.pgpools = Pgpools(lab)
-        eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
-        (self.holder,) = lab.vip_holders()
-        # Where there is a witness it is the last one: it is another one that may take over.
-        self.other = next((host for host in lab.pgpools if host != self.holder), None)
-        self.primary = next(host for host in lab.databases if not lab.in_recovery(host))
-        self.writer = client(lab, limit=1.0)
-        self.report = {
-            "schema": 1,
-            "fault": name,
-            "what": self.fault.what,
-            "manager": self.pgpools.manager,
-            "old_holder": self.holder,
-            "old_primary": self.primary,
-        }
+    faults = FAULTS
+    watches = (Holders, Primaries)
+    file = "pair_faults.json"
+    attempt = 1.0
 
-    def run(self):
-        """Break it, see what happens, make the network whole, wait until the pair is one again; returns the report."""
-        new_table(self.lab, self.primary, self.writer)
-        with Holders(self.lab) as holders, Primaries(self.lab) as primaries:
-            self.writer.start()
-            eventually(lambda: len(self.writer.acknowledged) > LOAD_ROWS, timeout=self.limit)
-            at = time.monotonic()
-            self.fault.do(self)
-            self.say(f"{self.name}: {self.fault.what} ({self.holder} has the address, by {self.pgpools.manager})")
-            try:
-                if len(self.lab.pgpools) > 1 or self.fault.undo is None:
-                    eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
-                else:  # a single one is away as long as the fault lasts
-                    time.sleep(ALONE)
-                self.report["holders_meanwhile"] = holders.now()
-            finally:
-                if self.fault.undo is not None:
-                    self.fault.undo(self)
-            whole = time.time()
-            for watched in (holders, primaries):
-                watched.resume()
-            self._settle(whole)
-            eventually(lambda: self.writer.acknowledged_after(time.monotonic() - 1) > 5, timeout=self.limit)
-            self.writer.stop()
-            self._tell(at, whole, holders, primaries)
-        self._heal_databases()
-        self.report.update(count_lost(self.lab, self.report["new_primary"], self.writer))
-        return self.report
+    @classmethod
+    def possible(cls, lab):
+        manager, count = Pgpools(lab).manager, len(lab.pgpools)
+        return [name for name, fault in FAULTS.items() if manager in fault.managers and count >= fault.pgpools]
+
+    def _look(self):
+        super()._look()
+        self.pgpools = Pgpools(self.lab)
+        eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
+        (self.holder,) = self.lab.vip_holders()
+        # Where there is a witness it is the last one: it is another one that may take over.
+        self.other = next((host for host in self.lab.pgpools if host != self.holder), None)
+        self.report.update(manager=self.pgpools.manager, old_holder=self.holder, old_primary=self.primary)
+
+    def _roles(self):
+        return f"{self.holder} has the address, by {self.pgpools.manager}"
+
+    def _wait_for_service(self, at):
+        if len(self.lab.pgpools) > 1 or self.fault.undo is None:
+            eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+        else:  # a single one is away as long as the fault lasts
+            time.sleep(ALONE)
 
     def _served(self, at):
-        """Rows are acknowledged again; not by what the fault had not reached yet."""
+        """Not by what the fault had not reached yet."""
         return self.writer.acknowledged_after(at + 1.5) > LOAD_ROWS
 
-    def _settle(self, whole):
-        """The pair is one, and stays it for some seconds."""
+    def _watch_on(self, whole, holders, primaries):
+        """The pair is one and stays it for some seconds, and rows are acknowledged."""
         eventually(self._whole, timeout=SETTLE, interval=0.5)
         self.report["settled_s"] = round(time.time() - whole, 1)
         time.sleep(STAYS)
+        eventually(lambda: self.writer.acknowledged_after(time.monotonic() - 1) > 5, timeout=self.limit)
 
     def _whole(self):
         if self.fault.fails_over:  # the old primary is down until it is healed
             return len(self.lab.vip_holders()) == 1 and all(self.pgpools.watchdog(name) for name in self.lab.pgpools)
         return self.pgpools.whole()
 
-    def _tell(self, at, whole, holders, primaries):
-        gap = self.writer.gap(at)
+    def _tell(self, whole, holders, primaries):
         (holder,) = self.lab.vip_holders()
         self.report.update(
             new_holder=holder,
-            outage_s=None if gap is None else round(gap, 2),
-            acknowledged=len(self.writer.acknowledged),
             two_holders_s=round(holders.together(), 2),
             two_holders_when_whole_s=round(holders.together(since=whole), 2),
             holders_at_last=holders.now(),
@@ -327,34 +303,12 @@ class Drill:
             new_primary=next(host for host in self.lab.databases if not self.lab.in_recovery(host)),
         )
 
-    def _heal_databases(self):
+    def _heal(self):
         for host in self.lab.databases:
             if self.fault.fails_over and host != self.report["new_primary"]:
                 self.lab.playbook("recover_standby.yml", "-l", host)
         eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
-        self.report["check_cluster"] = self.lab.playbook("check_cluster.yml", check=False).returncode
-
-
-def names(lab):
-    """The faults that this lab can have."""
-    manager, count = Pgpools(lab).manager, len(lab.pgpools)
-    return [name for name, fault in FAULTS.items() if manager in fault.managers and count >= fault.pgpools]
-
-
-def main(wanted):
-    """The command line."""
-    if not wanted or wanted == ["list"] or not set(wanted) <= {*FAULTS, "all"}:
-        for name, fault in FAULTS.items():
-            print(f"{name:34} {fault.what}")
-        return 0 if wanted == ["list"] else 2
-    lab, reports = Lab(), []
-    for name in names(lab) if wanted == ["all"] else wanted:
-        reports.append(Drill(lab, name).run())
-        for key, value in reports[-1].items():
-            print(f"  {key:28} {value}", flush=True)
-        (CHECKOUT / ".lab" / "pair_faults.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(drills.command_line(Drill, sys.argv[1:]))

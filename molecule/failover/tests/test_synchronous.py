@@ -150,9 +150,9 @@ class Blocked(Drill):
         else:
             super()._wait_for_service(at)
 
-    def _watch_on(self, primaries, whole):
+    def _watch_on(self, whole, primaries):
         """As before; then the one that is not the primary becomes its standby, and rows are acknowledged again."""
-        super()._watch_on(primaries, whole)
+        super()._watch_on(whole, primaries)
         (primary,) = self.report["primaries_at_last"]
         for host in self.lab.databases:
             if host != primary:

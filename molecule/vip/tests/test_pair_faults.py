@@ -10,7 +10,7 @@ import os
 from functools import cache
 
 import pytest
-from pair_faults import FAULTS, Drill, names
+from pair_faults import FAULTS, Drill
 from proof import Lab
 
 # The ones that ``make test`` takes: a host that hangs, half a network.
@@ -24,7 +24,7 @@ TWO_HOLDERS = 15.0
 @cache
 def chosen():
     """The lab is there before the tests are: it may have faults of its own."""
-    return names(Lab()) if os.environ.get("PGOPS_FAULTS") == "all" else list(CHOSEN)
+    return Drill.possible(Lab()) if os.environ.get("PGOPS_FAULTS") == "all" else list(CHOSEN)
 
 
 def pytest_generate_tests(metafunc):
