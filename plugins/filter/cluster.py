@@ -46,6 +46,8 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery imp
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching import (
+    databases,
+    not_noted,
     not_taken,
     switch_gate,
     switch_missing,
@@ -169,9 +171,11 @@ class FilterModule:
             "recovery_refusing": refusing,
             "recovery_result": result,
             "registered": registered,
+            "switch_databases": databases,
             "switch_gate": switch_gate,
             "switch_missing": switch_missing,
             "switch_plan": switch_plan,
+            "switch_not_noted": not_noted,
             "switch_not_taken": not_taken,
             "switch_result": switch_result,
             "switch_unaware": unaware,

@@ -57,7 +57,7 @@ def _no_primary(view):
             "read the table above; recover_standby takes -e recover_standby_primary=HOST once you know",
         )
     lacking = event["result"] in LACKING
-    why = event["message"]
+    why = event["message"].split(". Next: ")[0]  # the command follows
     if event["result"] == "too_far_behind":
         why = (
             f"the best standby lacks {human_bytes(event['lag'])} of the WAL of {failed}, more than "

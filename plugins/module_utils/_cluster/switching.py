@@ -137,6 +137,19 @@ def unaware(results, backend_id):
     return found
 
 
+def databases(view, gate, target):
+    """Whom to ask where a switch stands: the target first, then the old primary, then all others."""
+    order = {target: 0, gate["primary"]: 1}
+    nodes = sorted(view["nodes"], key=lambda node: order.get(node["host"], 2))
+    return [{"name": node["host"], "port": node["port"]} for node in nodes]
+
+
+def not_noted(results):
+    """The pgpools on which failover.sh's note could not be written, with the reason; takes a loop's results of copy."""
+    bad = [r for r in results if r.get("failed") or r.get("unreachable")]
+    return [f"{r['item']['name']} ({' '.join(str(r.get('msg') or 'no reason given').split())})" for r in bad]
+
+
 def not_taken(results):
     """The pgpools that did not do what pgpool_node asked of them, with their words; takes a loop's results."""
     lines = [(r["item"]["name"], str(r.get("msg") or "no answer").splitlines()[0]) for r in results if "node" not in r]
@@ -180,4 +193,13 @@ def _story(facts, check_mode):
     return lines + [f"note: {words}" for words in facts["warnings"]]
 
 
-__all__ = ("not_taken", "switch_gate", "switch_missing", "switch_plan", "switch_result", "unaware")
+__all__ = (
+    "databases",
+    "not_noted",
+    "not_taken",
+    "switch_gate",
+    "switch_missing",
+    "switch_plan",
+    "switch_result",
+    "unaware",
+)

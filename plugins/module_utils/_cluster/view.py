@@ -11,7 +11,7 @@ from __future__ import annotations
 UP = ("up", "waiting")
 # The results of failover.sh after which there is no new primary.
 LACKING = ("too_far_behind", "may_lack_commits")  # a standby was there; promoting it gives something up
-NOBODY = (*LACKING, "no_candidate", "paused", "promotion_failed", "false_alarm")
+NOBODY = (*LACKING, "no_candidate", "no_room", "paused", "promotion_failed", "false_alarm", "given_up")
 
 
 def build_view(databases, pgpools, postgres_answers, pgpool_answers, vip=None):

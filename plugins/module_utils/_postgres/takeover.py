@@ -34,8 +34,7 @@ class Limits(t.NamedTuple):
     max_lag: int = 16 * 1024 * 1024
     checkpoint: float = 120.0
     stop: float = 15.0
-    replay: float = 15.0
-    promote: float = 30.0
+    replay: float = 15.0  # and again for the promotion
 
 
 class Observed(t.NamedTuple):
@@ -151,11 +150,11 @@ def switch(conn, other_end, *, primary, limits, clock, promote):
         laps.lap("replay")
     with _stage("promoting"):
         promote()
-        if not wait_for(lambda: not _look(conn)["in_recovery"], clock=clock, timeout=limits.promote, interval=INTERVAL):
+        if not wait_for(lambda: not _look(conn)["in_recovery"], clock=clock, timeout=limits.replay, interval=INTERVAL):
             raise NotVerified(
                 "be promoted",
                 server=here(),
-                seen=f"still in recovery after {limits.promote:g} s",
+                seen=f"still in recovery after {limits.replay:g} s",
                 next_step=f"promote it by hand (SELECT pg_promote()): {primary} is down and nothing is missing here",
             )
         laps.lap("promote")

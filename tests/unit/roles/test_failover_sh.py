@@ -46,7 +46,7 @@ case $* in
     printf '%s|%s\n' "$host" "${script%%$'\n'*}" >>"$FAKES/asked.log"
     case $script in
       *"wal_ahead POSITION"*) cat "$FAKES/$host.ahead" 2>/dev/null; exit;;
-      *) cat "$FAKES/$host.tail"; exit;;
+      *) [ ! -e "$FAKES/$host.lost" ] || exit 255; cat "$FAKES/$host.tail"; exit;;
     esac;;
 esac
 case $command in
@@ -62,7 +62,14 @@ FAKE_TIMEOUT = r"""#!/bin/bash
 exec /usr/bin/timeout "$@"
 """
 FAKE_SUDO = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/sudo.log"\n'
-FAKE_PCP = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/pcp.log"\n'
+# The first answers of pgpool are the lines of the file pcp.says, without success.
+FAKE_PCP = r"""#!/bin/bash
+printf "%s\n" "$*" >>"$FAKES/pcp.log"
+said=$(sed -n "$(wc -l <"$FAKES/pcp.log")p" "$FAKES/pcp.says" 2>/dev/null)
+[ "$said" != hangs ] || sleep 3
+[ -z "$said" ] || { echo "ERROR: $said" >&2; exit 1; }
+"""
+FAKE_TAKE_BACK = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/take_back.log"\n'
 FAKE_SENDMAIL = '#!/bin/bash\ncat >"$FAKES/mail.tmp"; mv "$FAKES/mail.tmp" "$FAKES/mail"\n'
 
 
@@ -87,7 +94,7 @@ class Stage:
         }
         self.script = folder / "failover.sh"
         for name in ("failover.sh", "wal_ahead.sh", "take_wal_tail.sh"):
-            (folder / name).write_text(render("pgpool", f"{name}.j2", cluster(3, 2, **places, **more)))
+            (folder / name).write_text(render("pgpool", f"{name}.j2", cluster(3, 2, **{**places, **more})))
         self.script.chmod(0o755)
 
     def file(self, name, text=""):
@@ -125,6 +132,7 @@ def stage(tmp_path):
 
 
 PROMOTED = "t\nf\n"
+PROMOTE_ANYWAY = "have a standby promoted all the same: ansible-playbook failover_primary.yml -l postgres-db1"
 
 
 def test_the_standby_with_the_most_wal_is_promoted(stage):
@@ -213,6 +221,33 @@ class TestTheLag:
     def test_a_person_may_have_it_run_within_the_limit_and_pgpool_is_told(self, behind):
         assert behind.run(PGOPS_BY_HAND="yes", PGOPS_ACCEPT_LOSS="no").returncode == 0
         assert behind.text("pcp.log") == "-h localhost -p 9898 -U pgpoolad -w -n 1\n"
+
+    def test_a_pgpool_that_has_just_started_is_told_again(self, behind):
+        behind.file("pcp.says", "connection refused\nconnection refused\n")
+        assert "pgpool was told: done" in behind.run(PGOPS_BY_HAND="yes").stdout
+        assert behind.text("pcp.log").count("-n 1\n") == 3
+
+    def test_a_pgpool_that_knows_it_already_is_not_told_again(self, behind):
+        behind.file("pcp.says", "node is already primary node\n" * 9)
+        assert "pgpool was told: " in behind.run(PGOPS_BY_HAND="yes").stdout
+        assert behind.text("pcp.log").count("\n") == 1
+
+    def test_a_pgpool_that_cannot_be_told_is_an_event_with_the_command(self, behind):
+        behind.file("pcp.says", "connection refused\n" * 99)
+        behind.script.write_text(behind.script.read_text().replace("tell_within=40", "tell_within=1"))
+        assert behind.run(PGOPS_BY_HAND="yes").returncode == 0
+        (event,) = [event for event in behind.events() if event["event"] == "told"]
+        assert (event["result"], event["failed_id"]) == ("not_told", 0)
+        assert "connection refused" in event["message"]
+        assert event["message"].endswith("as postgres there: pcp_promote_node -h localhost -p 9898 -U pgpoolad -w -n 1")
+
+    def test_slots_and_fence_do_not_wait_for_a_pgpool_that_hangs(self, behind):
+        behind.file("pcp.says", "hangs\n")
+        words = ["bash", str(behind.script), *behind.words()]
+        with subprocess.Popen(words, env=behind.environment(PGOPS_BY_HAND="yes"), stdout=subprocess.DEVNULL) as process:
+            assert behind.eventually("psql.log", "'pgops_2'") and behind.eventually("ssh.log", "systemctl")
+            assert process.poll() is None and behind.text("pcp.log").count("\n") <= 1
+        assert 'told=$(timeout -k 1 10 "${words[@]}"' in behind.script.read_text()
 
     def test_a_person_who_does_not_give_it_up_gets_nothing(self, behind):
         self.heard(behind, 10**9)
@@ -403,12 +438,33 @@ class TestTheTail:
         assert self.told(reachable) == "the failed server still runs, or its WAL cannot be read"
 
     def test_the_standby_takes_it(self, reachable):
-        reachable.file("10.1.7.106.ahead", "00000001 0/300\n")
+        reachable.file("10.1.7.106.ahead", "00000001 0/300 54\n")
         reachable.file("10.1.7.107.tail", "taken: WAL\n")
         assert self.told(reachable) == "taken: WAL"
         line = [line for line in reachable.text("ssh.log").splitlines() if "bash -s" in line][1]
         assert line.startswith("10.1.7.107|")
-        assert line.endswith("/usr/lib/postgresql/15/bin 5432 00000001\\ 0/300 ")
+        assert line.endswith("/usr/lib/postgresql/15/bin 5432 00000001\\ 0/300\\ 54  || exit 3")
+        assert reachable.events()[0]["lag"] == 0
+
+    def test_a_part_of_it_proves_nothing(self, reachable):
+        reachable.file("10.1.7.106.ahead", "00000001 0/300 54\n")
+        reachable.file("10.1.7.107.tail", "taken in part: WAL\n")
+        reachable.file("10.1.7.107.heard", "postgres-db1 10200\n")
+        assert self.told(reachable) == "taken in part: WAL"
+        assert reachable.events()[0]["lag"] == 10000
+
+    def test_wal_that_cannot_be_read_proves_nothing(self, reachable):
+        reachable.file("10.1.7.107.heard", "postgres-db1 10200\n")
+        assert self.told(reachable) == "the failed server still runs, or its WAL cannot be read"
+        assert reachable.events()[0]["lag"] == 10000
+
+    def test_nobody_writes_into_the_wal_of_a_server_that_is_promoted(self, reachable):
+        """Our connection to the standby ended, and what it was doing there may go on for a while."""
+        reachable.file("10.1.7.106.ahead", "00000001 0/300 54\n")
+        reachable.file("10.1.7.107.lost")
+        began = time.monotonic()
+        assert self.told(reachable) == "no answer in time"
+        assert time.monotonic() - began > 2.5 + 0.3
 
 
 def test_a_standby_that_pgpool_holds_for_down_is_not_asked(stage):
@@ -435,11 +491,9 @@ def test_nobody_answers(stage):
     done = stage.run()
     assert done.returncode == 1
     assert stage.events()[0]["result"] == "no_candidate"
-    assert "no route to 10.1.7.108" in stage.events()[0]["message"]
+    assert "no route to 10.1.7.107; no route to 10.1.7.108" in stage.events()[0]["message"].replace(";no", "; no")
+    assert PROMOTE_ANYWAY in stage.events()[0]["message"]
     assert "systemctl" not in stage.text("ssh.log")
-
-
-FAKE_TAKE_BACK = '#!/bin/bash\nprintf "%s\\n" "$*" >>"$FAKES/take_back.log"\n'
 
 
 @pytest.mark.parametrize("found", ["", "200|0/C8|16777216\n"])
@@ -516,6 +570,7 @@ def test_the_failure_of_a_standby_promotes_nobody(stage):
 def test_no_backend_left(stage):
     assert stage.run(new_main=-1).returncode == 1
     assert stage.events()[0]["result"] == "no_candidate"
+    assert PROMOTE_ANYWAY in stage.events()[0]["message"]
     assert "psql" not in stage.text("ssh.log")
 
 
@@ -523,6 +578,28 @@ def test_all_others_are_down_in_the_status_file(stage):
     stage.file("pgpool_status", "down\ndown\nunused\n")
     assert stage.run().returncode == 1
     assert stage.events()[0]["result"] == "no_candidate"
+    assert PROMOTE_ANYWAY in stage.events()[0]["message"]
+
+
+def test_without_room_for_a_file_somebody_is_told(tmp_path):
+    stage = Stage(tmp_path, __pgpool_pid_file="/nowhere/pgpool.pid")
+    stage.file("take_back.sh", FAKE_TAKE_BACK)
+    (stage.folder / "take_back.sh").chmod(0o755)
+    stage.file("10.1.7.107.wal", "200\n")
+    assert stage.run(TMPDIR="/nowhere").returncode == 2
+    (event,) = stage.events()
+    assert (event["result"], event["new_primary_id"]) == ("no_room", None)
+    assert "no room for a file in /nowhere" in event["message"] and PROMOTE_ANYWAY in event["message"]
+    assert stage.eventually("mail", "no_room") and stage.eventually("take_back.log", "0\n")
+
+
+def test_a_full_disk_is_no_reason_to_promote_nobody(stage):
+    """Answers are noted in memory, beside pgpool's pid file."""
+    stage.file("10.1.7.107.wal", "200\n")
+    stage.file("10.1.7.107.promote", PROMOTED)
+    assert stage.run(TMPDIR="/nowhere").returncode == 0
+    assert stage.events()[0]["result"] == "promoted"
+    assert not list(stage.folder.glob("failover.??????"))
 
 
 def test_paused(stage):
@@ -530,6 +607,7 @@ def test_paused(stage):
     stage.file("10.1.7.107.wal", "200\n")
     assert stage.run().returncode == 3
     assert stage.events()[0]["result"] == "paused"
+    assert PROMOTE_ANYWAY in stage.events()[0]["message"]
     assert "psql" not in stage.text("ssh.log")
 
 
@@ -589,7 +667,7 @@ class TestASwitch:
     """switch_primary.yml promotes; failover.sh only waits for it."""
 
     def test_it_is_waited_for_and_the_other_standbys_get_their_slots(self, stage):
-        stage.file("switch", "0 to 2\n")
+        stage.file("switch", "0 to 2 60 300\n")
         stage.file("10.1.7.108.sql_role", "t\n")
         stage.file("10.1.7.107.sql_wal", "300|0/12C|16\n")
         waiting = threading.Timer(0.5, stage.file, ("10.1.7.108.sql_role", "f\n"))
@@ -612,12 +690,22 @@ class TestASwitch:
         assert [event["result"] for event in stage.events()] == ["given_up"]
         assert "pg_promote" not in stage.text("psql.log") + stage.text("ssh.log")
 
+    @pytest.mark.parametrize("note", ["0 to 1 2 300\n", "0 to 1 60 300\n"])
+    def test_one_that_does_not_come_to_its_end_is_not_waited_for_longer_than_it_may_take(self, stage, note):
+        stage.file("switch", note)
+        stage.file("10.1.7.107.sql_role", "t\n")
+        if "60" in note:  # or when its note goes
+            threading.Timer(1, os.unlink, (stage.folder / "switch",)).start()
+        began = time.monotonic()
+        self.assert_an_ordinary_failover(stage)
+        assert 0.5 < time.monotonic() - began < 15
+
     @pytest.mark.parametrize("note", ["1 to 2\n", "0 to 7\n", "", "1 given up\n"])
     def test_one_of_others_does_not_matter(self, stage, note):
         stage.file("switch", note)
         self.assert_an_ordinary_failover(stage)
 
-    @pytest.mark.parametrize("note", ["0 to 1\n", "0 given up\n"])
+    @pytest.mark.parametrize("note", ["0 to 1\n", "0 given up\n", "0 to 1 60 300\n"])
     def test_an_old_note_of_a_killed_run_does_not_matter(self, stage, note):
         stage.file("switch", note)
         os.utime(stage.folder / "switch", (time.time() - 301,) * 2)
@@ -652,7 +740,9 @@ def test_a_promotion_that_is_not_confirmed_is_a_failure_and_nobody_is_fenced(sta
     if answer is not None:
         stage.file("10.1.7.107.promote", answer)
     assert stage.run().returncode == 2
-    assert stage.events()[0]["result"] == "promotion_failed"
+    event = stage.events()[0]
+    assert (event["result"], event["new_primary_id"], event["new_primary_host"]) == ("promotion_failed", None, None)
+    assert event["message"].endswith("Next: see who is one: ansible-playbook check_cluster.yml")
     assert "systemctl" not in stage.text("ssh.log")
 
 

@@ -173,6 +173,10 @@ def test_a_failover_that_promoted_nobody_is_told_with_the_command():
     pgpools["app-server2"]["pgpool"]["last_failover"] = dict(event, result="no_candidate", time="2026-11-23T11")
     (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
     assert "the words" in item["message"] and "accept_loss" not in item["command"]
+    given_up = dict(event, result="given_up", time="2026-11-23T11", message="the words. Next: other words")
+    pgpools["app-server2"]["pgpool"]["last_failover"] = given_up
+    (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
+    assert item["message"].endswith("(given_up): the words") and "failover_primary.yml" in item["command"]
     pgpools["app-server2"]["pgpool"]["last_failover"] = dict(event, result="may_lack_commits", time="2026-11-23T11")
     (item,) = [one for one in found(postgres, pgpools) if one["code"] == "nobody_promoted"]
     assert "the words" in item["message"] and "-e failover_primary_accept_loss=true" in item["command"]
