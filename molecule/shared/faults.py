@@ -12,6 +12,7 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import typing as t
@@ -172,6 +173,12 @@ class Drill(drills.Drill):
             self.fault.before(self)
             self._look()
         self.report["old_primary"] = self.primary
+        self.before = {name: len(self._failovers(name)) for name in self.lab.pgpools}
+
+    def _failovers(self, name):
+        """What failover.sh of a pgpool made of each node that was taken out of the pool."""
+        told = self.lab.run(name, "cat /var/log/pgops/failover.jsonl 2>/dev/null || true").splitlines()
+        return [event["result"] for event in map(json.loads, told) if event["event"] == "failover"]
 
     def _wait_for_service(self, at):
         """Where a failover is due, by another server than before."""
@@ -203,6 +210,7 @@ class Drill(drills.Drill):
         self.report.update(
             new_primary=self._serving(turns),
             served_by=turns,
+            failovers=[one for name in self.lab.pgpools for one in self._failovers(name)[self.before[name] :]],
             two_primaries_s=round(primaries.together(), 2),
             two_primaries_when_whole_s=round(primaries.together(since=whole), 2),
         )

@@ -133,6 +133,7 @@ class Lab:
         environment["ANSIBLE_NOCOLOR"] = "1"
         options = {"cwd": CHECKOUT / folder, "env": environment, "text": True}
         if background:
+            options["start_new_session"] = True  # with all that it starts it can be killed as one
             return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False, **options

@@ -21,6 +21,11 @@ NAMES = tuple(FAULTS) if os.environ.get("PGOPS_FAULTS") == "all" else CHOSEN
 SERVICE = 30.0
 TWO_PRIMARIES = 15.0
 NOT_RECEIVED = 2.0
+# The server ended in good order, its host answers and gives what it wrote last, or the standby heard it to the end.
+LOSES_NOTHING = (
+    "switched", "service_stopped", "postmaster_killed", "leader_restarted_during_failover", "disk_full",
+    "primary_cut_from_pgpools",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -29,6 +34,8 @@ def report(lab, request):
     drill = Drill(lab, request.param)
     result = drill.run()
     result["lost_at"] = [drill.writer.acknowledged[number] for number in result["lost_rows"]]
+    result["lost_of"] = sorted({drill.writer.servers[number] for number in result["lost_rows"]})
+    result["old_address"] = lab.address(result["old_primary"])
     result["outage_begins"] = drill.writer.outage_begins()
     print(json.dumps(result, indent=2))
     return result
@@ -50,9 +57,21 @@ def test_who_is_the_primary_now(report):
 
 def test_no_row_is_lost_but_those_that_the_standby_never_received(report):
     assert report["acknowledged"] > 80
-    if report["fault"] in ("switched", "service_stopped", "backend_crashed", "pgpool_child_killed", "standby_killed"):
+    if report["fault"] in LOSES_NOTHING or not fails_over(report):
         assert report["lost"] == 0
+    assert report["lost_of"] in ([], [report["old_address"]]), "rows of the new primary are lost"
     assert all(at > report["outage_begins"] - NOT_RECEIVED for at in report["lost_at"]), "older rows are lost"
+
+
+def test_a_failover_where_one_is_due_and_none_where_it_is_not(report):
+    """Nothing is taken out of the pool because a backend crashed or a child of pgpool ended."""
+    results = report["failovers"]
+    if report["fault"] in ("backend_crashed", "pgpool_child_killed"):
+        assert results == []
+    elif not fails_over(report):
+        assert set(results) == {"nothing_to_do"}
+    elif report["fault"] != "both_restarted":
+        assert set(results) & {"promoted", "switched", "already_promoted"}
 
 
 def test_clients_met_one_primary_after_the_other(report):

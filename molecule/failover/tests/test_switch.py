@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
+import subprocess
+import time
 
 import pytest
 from guarded import Pair
@@ -53,16 +57,23 @@ def test_a_standby_that_does_not_replay_is_refused(cluster):
     assert cluster.healthy()
 
 
-def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
-    """A session that can't be ended holds it up. Nobody is promoted, not by failover.sh either."""
-    primary, events = cluster.primary, {name: len(cluster.failovers(name)) for name in cluster.lab.pgpools}
-    session = cluster.lab.connect(cluster.lab.address(primary))
+ASKED = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
+
+
+def hold_up_its_shutdown(cluster):
+    """By a session of the primary that is frozen until ten seconds after it is asked to end."""
+    session = cluster.lab.connect(cluster.lab.address(cluster.primary))
     with session.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = int(cursor.fetchone()[0])
-    asked = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
-    later = f"for _ in $(seq 1200); do {asked} && break; sleep 0.1; done; sleep 10; kill -CONT {pid}"
-    cluster.lab.run(primary, f"kill -STOP {pid}; systemd-run --quiet bash -c {shlex.quote(later)}")
+    later = f"for _ in $(seq 1200); do {ASKED} && break; sleep 0.1; done; sleep 10; kill -CONT {pid}"
+    cluster.lab.run(cluster.primary, f"kill -STOP {pid}; systemd-run --quiet bash -c {shlex.quote(later)}")
+
+
+def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
+    """A session that can't be ended holds it up. Nobody is promoted, not by failover.sh either."""
+    primary, events = cluster.primary, {name: len(cluster.failovers(name)) for name in cluster.lab.pgpools}
+    hold_up_its_shutdown(cluster)
     done = switch(cluster, cluster.standby, "-e", "switch_primary_stop_timeout=3")
     assert done.returncode != 0
     assert f"{primary} was started again and is the primary as before" in done.stdout
@@ -89,6 +100,43 @@ def test_pgpools_that_do_not_notice_are_told(cluster):
     now = Pair(lab)
     assert now.primary == name
     eventually(now.healthy, timeout=30)
+
+
+@pytest.mark.matrix
+def test_when_the_primarys_host_dies_meanwhile_it_is_a_failover_like_any_other(cluster):
+    primary = cluster.primary
+    hold_up_its_shutdown(cluster)
+    run = cluster.lab.playbook("switch_primary.yml", "-l", cluster.standby, background=True)
+    eventually(lambda: cluster.lab.ssh(primary, ASKED).returncode == 0, timeout=90, interval=0.1)
+    for word in ("cut", "kill"):
+        cluster.lab.fault(word, primary)
+    said = run.communicate(timeout=300)[0]
+    assert run.returncode != 0 and "failover.sh decides whether" in said, said
+    eventually(lambda: not cluster.lab.in_recovery(cluster.standby), timeout=60)
+    cluster.lab.fault("start", primary)
+    cluster.brought_back(primary)
+
+
+@pytest.mark.matrix
+def test_the_note_of_a_killed_run_delays_a_failover_and_does_not_prevent_it(cluster):
+    primary = cluster.primary
+    run = cluster.lab.playbook("switch_primary.yml", "-l", cluster.standby, background=True, output=subprocess.DEVNULL)
+    noted = "test -e /var/lib/pgops/switch"
+    for name in cluster.lab.pgpools:
+        eventually(lambda n=name: cluster.lab.ssh(n, noted).returncode == 0, timeout=90, interval=0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(10)
+    # Whatever it had asked for goes on: the module may have been started, or not.
+    time.sleep(5)
+    if cluster.lab.in_recovery(cluster.standby):
+        began = time.time()
+        cluster.lab.run(primary, "kill -9 $(head -n1 /var/lib/postgresql/*/main/postmaster.pid)")
+        eventually(lambda: not cluster.lab.in_recovery(cluster.standby), timeout=90)
+        print(f"promoted after {time.time() - began:.1f} s")
+    eventually(lambda: cluster.lab.sql(cluster.lab.vip, "SELECT 1", user="someuser", database="appdb"), timeout=60)
+    found = cluster.lab.playbook("check_cluster.yml", check=False).stdout
+    assert f"recover_standby.yml -l {primary}" in found
+    cluster.brought_back(primary)
 
 
 def test_there_and_back(cluster):
