@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No failover is wanted: pgbench at saturation through the virtual IP, backends that crash, clients that vanish."""
+"""No failover is wanted: pgbench at saturation through the virtual IP; backends crash, clients vanish, are cancelled."""
 
 from __future__ import annotations
 
@@ -13,35 +13,46 @@ from .cluster import Cluster
 from .failure import CannotMeasure
 from .figures import Figure
 
-NAMES = ("false_failovers", "false_failovers_crashes")
+NAMES = ("false_failovers", "false_failovers_crashes", "false_failovers_cancelled")
 CLIENTS, SECONDS, VANISH_AFTER = 24, 12, 3
+VANISHING = {"bench-vanishing": "-n -S -c 10", "bench-vanishing-writers": "-n -N -c 5"}
 SCALE = 20
 EVENTS = 'cat /var/log/pgops/failover.jsonl 2>/dev/null | grep -c \'"event": "failover"\' || true'
+CRASH_EVERY = 3  # rounds: all clients end with a crash, and the others are to be busy to their end
+CANCEL = """select count(pg_cancel_backend(pid)) from (select pid from pg_stat_activity
+where usename = 'someuser' and state = 'active' order by random() limit 4) some"""
 CRASH = """pid=$(pgrep -u postgres -f 'someuser appdb .* (UPDATE|COMMIT|idle in transaction)' | head -n 1)
 [ -z "$pid" ] || { kill -9 "$pid" && echo crashed; }"""
 
 
 def measure(cluster: Cluster) -> list[Figure]:
-    """Count the failovers, and the crashes that there were; a run without a crash proves nothing."""
+    """Count the failovers, the crashes and the cancelled statements; a run without these proves nothing."""
     primary, _standby = cluster.roles()
     minutes = cluster.settings.false_minutes
-    before, crashes = failovers(cluster), 0
+    before, crashes, cancelled, rounds = failovers(cluster), 0, 0, 0
     pgbench(cluster, f"-i -q -s {SCALE}", limit=600)
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
         start(cluster, "bench-busy", f"-n -c {CLIENTS} -j 2 -T {SECONDS}")
-        start(cluster, "bench-vanishing", f"-n -S -c 10 -T {SECONDS}")
+        for unit, words in VANISHING.items():
+            start(cluster, unit, f"{words} -T {SECONDS}")
         time.sleep(VANISH_AFTER)
-        host.run(cluster.lab, client_host(cluster), "systemctl kill -s SIGKILL bench-vanishing 2>/dev/null || true")
-        crashes += "crashed" in host.run(cluster.lab, primary, CRASH)
+        cancelled += int(host.run(cluster.lab, primary, f'runuser -u postgres -- psql -XAtqc "{CANCEL}"'))
+        for unit in VANISHING:
+            host.run(cluster.lab, client_host(cluster), f"systemctl kill -s SIGKILL {unit} 2>/dev/null || true")
+        if rounds % CRASH_EVERY == 0:
+            crashes += "crashed" in host.run(cluster.lab, primary, CRASH)
+        rounds += 1
         time.sleep(SECONDS - VANISH_AFTER)
-    if not crashes:
-        raise CannotMeasure("no backend was killed")
-    note = f"in {minutes} minutes of pgbench with {CLIENTS} clients on {primary}, {crashes} crashes of a backend"
+    if not crashes or not cancelled:
+        raise CannotMeasure(f"{crashes} backends were killed and {cancelled} statements cancelled")
+    note = f"in {minutes} minutes of pgbench with {CLIENTS} clients on {primary}, {crashes} crashes of a backend, "
+    note += f"{cancelled} cancelled statements"
     count = failovers(cluster) - before
     return [
         Figure("false_failovers", float(count), "", runs=[float(count)], note=note),
         Figure("false_failovers_crashes", float(crashes), "", runs=[float(crashes)], note="backends killed meanwhile"),
+        Figure("false_failovers_cancelled", float(cancelled), "", runs=[float(cancelled)], note="statements cancelled"),
     ]
 
 
