@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, pgops contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No failover is wanted: pgbench at saturation through the virtual IP; backends crash, clients vanish, are cancelled."""
+"""No failover is wanted: pgbench at saturation through the virtual IP; backends crash, clients vanish, some cancel."""
 
 from __future__ import annotations
 
