@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -837,6 +838,27 @@ def test_root_gets_a_mail(stage):
     assert stage.eventually("mail", "Events:")
     assert stage.text("mail").startswith("To: root\nSubject: pgpool failover on ")
     assert "no_candidate" in stage.text("mail")
+
+
+def test_root_gets_a_mail_by_mail_where_there_is_no_sendmail(stage):
+    (stage.folder / "sendmail").unlink()
+    stage.file("mail.txt")
+    program = stage.folder / "bin" / "mail"
+    program.parent.mkdir()
+    program.write_text('#!/bin/bash\n{ echo "$*"; cat; } >"$FAKES/mail.tmp"; mv "$FAKES/mail.tmp" "$FAKES/mail.txt"\n')
+    program.chmod(0o755)
+    stage.script.write_text(stage.script.read_text().replace("PATH=$PATH:/usr/sbin:/usr/lib", "PATH=/nowhere"))
+    stage.run(PATH=f"{stage.folder}:{program.parent}:/usr/bin:/bin")
+    assert stage.eventually("mail.txt", "Events:")
+    assert re.match(r"-s pgpool failover on .*: no_candidate root\nno standby answers", stage.text("mail.txt"))
+
+
+def test_nobody_waits_for_a_mail_that_cannot_be_sent(stage):
+    (stage.folder / "sendmail").unlink()
+    text = stage.script.read_text().replace("PATH=$PATH:/usr/sbin:/usr/lib", "PATH=/nowhere")
+    stage.script.write_text(text.replace("command -v mail)", "command -v no-mail)"))
+    assert stage.run().returncode == 1
+    assert stage.events()[0]["result"] == "no_candidate"
 
 
 def test_host_keys_are_verified_and_every_remote_step_is_bounded(stage):
