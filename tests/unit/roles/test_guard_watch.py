@@ -48,6 +48,22 @@ def systemd(monkeypatch):
     return fake
 
 
+class Clock:
+    """Moved by the test, so that nobody sleeps."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(watch, "clock", found)
+    return found
+
+
 @pytest.fixture
 def postgres(config, tmp_path):
     """A process that looks like the server of the data directory."""
@@ -169,6 +185,26 @@ def test_an_old_primary_does_nothing_about_its_commits(config, systemd, postgres
     for _again in range(3):
         step(config, service)
     assert not os.path.exists(config["synchronous_file"]) and postgres.wait(timeout=5) == -3
+
+
+@pytest.mark.parametrize(
+    ("peer", "level", "lines"),
+    [
+        (f"f|{US}|1|300|f", 4, 2),  # two primaries of one timeline
+        (f"t|{US}|1|90|f", 6, 1),
+    ],
+)
+def test_what_is_loud_is_a_warning_and_told_again_after_a_minute(
+    config, systemd, postgres, clock, monkeypatch, capsys, peer, level, lines
+):
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    servers(config, peer=peer)
+    service = watch.Watch(config)
+    for seconds in (0, 1, 58, 2):
+        clock.now += seconds
+        step(config, service)
+    said = capsys.readouterr().out.splitlines()
+    assert [line[:3] for line in said] == [f"<{level}>"] * lines
 
 
 def test_a_newer_primary_ends_us_in_the_second_look(config, systemd, postgres):
