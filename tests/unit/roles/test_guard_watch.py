@@ -16,6 +16,7 @@ import signal
 import socket
 import stat
 import subprocess
+import types
 
 import pytest
 
@@ -55,6 +56,9 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
 
 
 @pytest.fixture
@@ -232,6 +236,26 @@ def test_one_that_ignores_the_signal_is_killed(config, systemd, tmp_path):
     assert process.wait(timeout=5) == -9 and "killed" in how
     assert "kill --signal=SIGKILL postgresql@15-main.service" in systemd.done
     process.stdout.close()
+
+
+def test_one_that_survives_all_signals_is_told_with_what_to_do_and_tried_again(
+    config, systemd, postgres, monkeypatch, capsys
+):
+    patience = Clock()
+    monkeypatch.setattr(units, "time", types.SimpleNamespace(monotonic=patience, sleep=patience.sleep))
+    monkeypatch.setattr(units, "_signal", lambda pid, number: None)
+    servers(config, peer=f"f|{US}|2|300|f")
+    service = watch.Watch(config)
+    for _again in range(3):
+        step(config, service)
+    assert postgres.poll() is None and WAITS not in systemd.done
+    assert [(one["event"], one["result"], one["how"]) for one in events(config)] == [("fence", "failed", None)] * 2
+    todo = (
+        "on db1: systemctl kill --signal=SIGKILL postgresql@15-main.service; if the server is there all the same, "
+        "power db1 off; then ansible-playbook recover_standby.yml -l db1"
+    )
+    assert json.loads(pathlib.Path(config["fenced_file"]).read_text())["next_step"] == todo
+    assert re.search(rf"COULD NOT FENCE: db2 is a primary on timeline 2.* Next: {todo}\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("obstacle", ["paused", "recover_standby"])
