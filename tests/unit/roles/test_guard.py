@@ -70,6 +70,8 @@ DECISIONS = [
     ("one of two names another", seen(peers=(FOLLOWS,), pgpools=(pool(), pool(primary=1, name="a2"))), "refuse", "a2"),
     ("it names another, we are down", seen(peers=(DEAD,), pgpools=(pool("down", "down", 1),)), "refuse", "h1, down"),
     ("pgpool is late, its node says primary", seen(peers=(DEAD,), pgpools=(pool(pg_primary=1),)), "refuse", "node 1"),
+    ("pgpool names another, paused", seen(peers=(DEAD,), pgpools=(pool(primary=1),), paused=True), "refuse", "node 1"),
+    ("a standby of a newer one, paused", seen(peers=(FOLLOWS._replace(timeline=2),), paused=True), "refuse", "db2"),
     ("pgpool names another to a lone database", seen(pgpools=(pool(primary=1),)), "refuse", "node 1"),
     # Confirmed.
     ("the peer follows", seen(peers=(FOLLOWS,)), "allow", "db2 is a standby"),
@@ -128,7 +130,9 @@ def test_decision(name, observed, verdict, words):
 
 
 def test_two_primaries_are_never_solved_by_recovering_the_newer_one():
-    assert "recover_standby" not in decision.decide(seen(timeline=3, peers=(LEADS,))).next_step
+    for other in (seen(timeline=3, peers=(LEADS,)), seen(peers=(LEADS._replace(system_identifier=THEM),))):
+        told = decision.decide(other).next_step
+        assert "recover_standby" not in told and told.startswith("compare them (ansible-playbook check_cluster.yml)")
     assert "recover_standby" in decision.decide(seen(timeline=1, peers=(LEADS,))).next_step
 
 
