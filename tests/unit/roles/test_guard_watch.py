@@ -20,7 +20,7 @@ import types
 
 import pytest
 
-from .guard_package import CONTROL, FILES, Systemd, acts, host, main, program, reach, tell, watch
+from .guard_package import CONTROL, FILES, Systemd, acts, here, host, main, program, reach, tell, watch
 from .guard_package import seen as things
 from .guard_package import systemd as units
 from .rendering import cluster, value_of
@@ -356,6 +356,18 @@ def test_who_waits_is_started_when_it_is_confirmed(config, systemd):
     step(config, service)
     step(config, service)
     assert systemd.done[:2] == [ENDS_WAIT, STARTS] and os.path.exists(config["permit_file"])
+
+
+@root_only
+def test_a_permit_that_a_person_gives_meanwhile_is_not_given_twice(config, systemd):
+    systemd.waiting = "active"
+    servers(config, peer="", refused="No route to host")
+    service, _pause = step(config)
+    assert (state(config)["code"], state(config)["decision"]) == ("waiting", "wait")
+    here.give_permit(config)
+    given = os.stat(config["permit_file"])
+    step(config, service)
+    assert systemd.done == [ENDS_WAIT, STARTS] and os.stat(config["permit_file"]) == given
 
 
 @pytest.mark.parametrize(
