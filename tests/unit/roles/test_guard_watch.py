@@ -226,6 +226,27 @@ def test_a_newer_primary_ends_us_in_the_second_look(config, systemd, postgres):
     assert events(config)[0]["seconds"] < 2 and "recover_standby.yml -l db1" in fenced["next_step"]
 
 
+def test_pgpools_that_keep_silent_count_for_four_seconds_with_what_they_said_last(config, systemd, postgres, clock):
+    """They had this host for the primary; a busy host keeps their answer back, while a peer has the newer timeline."""
+    config["pgpools"].append({"name": "app2", "address": "10.1.7.105", "port": 5432})
+    newer = f"f|{US}|2|300|f"
+    servers(
+        config, peer=newer, nodes="0|h0|5432|up|up|1|primary|primary|0|true\n1|h1|5432|up|up|1|standby|primary|0|false"
+    )
+    service, _pause = step(config)
+    assert (state(config)["code"], "have this one" in state(config)["reason"]) == ("two_primaries", True)
+    servers(config, peer=newer)  # the peer answers, no pgpool does
+    for _second in range(4):
+        clock.now += 1
+        assert step(config, service)[1] == watch.PERIOD
+        assert (state(config)["code"], "say nothing now" in state(config)["reason"]) == ("two_primaries", True)
+    assert asked(config).count("nodes") == 2 * 5 and postgres.poll() is None
+    clock.now += 0.5
+    assert step(config, service)[1] == 0.0 and state(config)["code"] == "suspicion" and postgres.poll() is None
+    step(config, service)
+    assert postgres.wait(timeout=5) == -3 and [one["code"] for one in events(config)] == ["newer_primary"]
+
+
 def test_one_that_ignores_the_signal_is_killed(config, systemd, tmp_path):
     stubborn = tmp_path / "postgres"
     shutil.copy(shutil.which("bash"), stubborn)
