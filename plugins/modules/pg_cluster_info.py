@@ -180,6 +180,11 @@ postgres:
       description: >-
         Why the guard of this host ended the server (C(time), C(code), C(reason), C(next_step)); null when it did not.
       type: dict
+    held:
+      description: >-
+        What the guard of this host waits for before it starts the server (C(time), C(reason), C(next_step)); null
+        when it does not wait.
+      type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

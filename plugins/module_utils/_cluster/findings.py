@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from .finding import finding
 from .units import human_bytes
-from .view import LACKING, UP, attached_on, nobody_promoted, node_of
+from .view import LACKING, UP, attached_on, last_primary, nobody_promoted, node_of
 from .vip_findings import vip_findings
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
+CHECK = "ansible-playbook check_cluster.yml"
 
 
 def findings(view, max_lag_bytes=MAX_LAG_BYTES):
@@ -91,19 +92,35 @@ def _node_findings(view, node, max_lag_bytes):
             )
         ]
     if node["role"] != "standby":
-        if node.get("fenced"):
-            return [_fenced_finding(view, node)]
+        if node.get("fenced") or node.get("held"):
+            return [_guard_finding(view, node)]
         why = f": {node['error']}" if node["error"] else ""
         message = f"PostgreSQL is {node['role']}{why}{_still_used(view, host)}"
         return [finding("warning", "node_down", host, message, recover_command(host))]
     return _standby_findings(view, node, max_lag_bytes)
 
 
-def _fenced_finding(view, node):
-    """The guard of that host ended its server, and knows what is to be done."""
-    host, fence = node["host"], node["fenced"]
-    message = f"PostgreSQL was ended by the guard ({fence['time']}): {fence['reason']}{_still_used(view, host)}"
-    return finding("warning", "fenced", host, message, fence["next_step"] or recover_command(host))
+def _guard_finding(view, node):
+    """The guard of that host ended its server, or waits before it starts it; it knows what is to be done."""
+    host, fence, held = node["host"], node.get("fenced"), node.get("held")
+    words = []
+    if fence:
+        words.append(f"PostgreSQL was ended by the guard ({fence['time']}): {fence['reason']}")
+    if held:
+        words.append(f"{'it' if fence else 'PostgreSQL'} is held back by the guard: {held['reason']}")
+    severity = "critical" if held and view["primary"] is None else "warning"
+    message = f"{'; '.join(words)}{_still_used(view, host)}"
+    return finding(severity, "held" if held else "fenced", host, message, _what_the_guard_wants(view, node))
+
+
+def _what_the_guard_wants(view, node):
+    """No start all the same where more is known than its guard sees now: that another server is or was the primary."""
+    fence, held, last = node.get("fenced") or {}, node.get("held") or {}, last_primary(view)
+    another = any(one["role"] == "primary" for one in view["nodes"]) or fence.get("code") not in (None, "isolated")
+    if not held or another:
+        return fence.get("next_step") or recover_command(node["host"])
+    first = f"bring {last} back, which was the primary last; " if last not in (None, node["host"]) else ""
+    return first + (held["next_step"] or f"look again in some seconds: {CHECK}")
 
 
 def _primary_findings(view, node):
@@ -227,7 +244,7 @@ def _pgpool_findings(view):
                     "pgpool_silent",
                     proxy["host"],
                     f"does not answer: {proxy['error']}{_to_catch_up(view)}",
-                    f"systemctl status pgpool2 on {proxy['host']}, then ansible-playbook check_cluster.yml",
+                    f"systemctl status pgpool2 on {proxy['host']}, then {CHECK}",
                 )
             )
         elif view["primary"] and proxy["primary"] != view["primary"]:

@@ -12,6 +12,7 @@ UP = ("up", "waiting")
 # The results of failover.sh after which there is no new primary.
 LACKING = ("too_far_behind", "may_lack_commits")  # a standby was there; promoting it gives something up
 NOBODY = (*LACKING, "no_candidate", "no_room", "paused", "promotion_failed", "false_alarm", "given_up")
+PROMOTED = ("promoted", "already_promoted", "switched")
 
 
 def build_view(databases, pgpools, postgres_answers, pgpool_answers, vip=None):
@@ -48,7 +49,7 @@ def _node(member, answer):
     keys = (
         "version", "role", "running", "accepting", "in_recovery", "timeline", "system_identifier", "lsn", "history",
         "slots", "senders", "receiver", "data_directory_exists", "standby_signal", "lag_bytes", "lag_seconds",
-        "start_time", "primary_slot_name", "replayed_lsn", "fenced", "last_role", "synchronous",
+        "start_time", "primary_slot_name", "replayed_lsn", "fenced", "held", "last_role", "synchronous",
     )  # fmt: skip
     node = {key: facts.get(key) for key in keys}
     node.update(
@@ -196,6 +197,16 @@ def last_failover(view):
     return max(told, key=lambda event: str(event["time"]), default=None)
 
 
+def last_primary(view):
+    """The host that was the primary last, as far as the newest failover that any pgpool remembers tells; else None."""
+    event, number = last_failover(view) or {}, None
+    if event.get("result") in PROMOTED:
+        number = event.get("new_primary_id")
+    elif event.get("result") in NOBODY:
+        number = event.get("failed_id")
+    return next((n["host"] for n in view["nodes"] if n["backend_id"] == number), None)
+
+
 def nobody_promoted(view):
     """The failover that ended without a new primary, as long as there is none; else None."""
     event = last_failover(view)
@@ -212,6 +223,7 @@ __all__ = (
     "build_view",
     "find_primary",
     "last_failover",
+    "last_primary",
     "nobody_promoted",
     "node_of",
     "with_primary",

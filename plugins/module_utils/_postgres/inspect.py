@@ -21,6 +21,8 @@ from .overrides import here
 _NOT_ACCEPTING = (Unreachable, AuthenticationFailed, CommandFailed)
 ORPHAN_SECONDS = 1.0
 FENCED = "fenced.json"  # the guard's word why it ended the server; gone when that runs again
+GUARD_STATE = "/run/pgops/guard-state.json"  # written each second, as long as the guard's service runs
+STALE_SECONDS = 60.0
 _CONTROL_KEYS = (
     "state",
     "timeline",
@@ -70,6 +72,7 @@ def blank():
         "lag_seconds": None,
         "start_time": None,
         "fenced": None,
+        "held": None,
     }
 
 
@@ -183,10 +186,21 @@ def _describe_stopped(facts, orphans):
     fence = marks.read_json(os.path.join(marks.STATE_DIRECTORY, FENCED))
     if fence is not None:
         facts["fenced"] = {key: fence.get(key) for key in ("time", "code", "reason", "next_step")}
+    facts["held"] = _held()
     control = facts["control"]
     if control is not None:
         facts["timeline"] = controldata.effective_timeline(control)
         facts["lsn"] = lsn.latest(control["checkpoint_lsn"], control["min_recovery_end"])
+
+
+def _held():
+    """What the guard waits for before it starts the server, when it does so now."""
+    state = marks.read_json(GUARD_STATE) or {}
+    if (state.get("code"), state.get("decision")) != ("waiting", "wait"):
+        return None
+    if time.time() - os.stat(GUARD_STATE).st_mtime > STALE_SECONDS:
+        return None
+    return {key: state.get(key) for key in ("time", "reason", "next_step")}
 
 
 def _ask_running(facts, layout, process, timeout):

@@ -70,6 +70,8 @@ DECISIONS = [
     ("one of two names another", seen(peers=(FOLLOWS,), pgpools=(pool(), pool(primary=1, name="a2"))), "refuse", "a2"),
     ("it names another, we are down", seen(peers=(DEAD,), pgpools=(pool("down", "down", 1),)), "refuse", "h1, down"),
     ("pgpool is late, its node says primary", seen(peers=(DEAD,), pgpools=(pool(pg_primary=1),)), "refuse", "node 1"),
+    ("pgpool names another, paused", seen(peers=(DEAD,), pgpools=(pool(primary=1),), paused=True), "refuse", "node 1"),
+    ("a standby of a newer one, paused", seen(peers=(FOLLOWS._replace(timeline=2),), paused=True), "refuse", "db2"),
     ("pgpool names another to a lone database", seen(pgpools=(pool(primary=1),)), "refuse", "node 1"),
     # Confirmed.
     ("the peer follows", seen(peers=(FOLLOWS,)), "allow", "db2 is a standby"),
@@ -128,7 +130,9 @@ def test_decision(name, observed, verdict, words):
 
 
 def test_two_primaries_are_never_solved_by_recovering_the_newer_one():
-    assert "recover_standby" not in decision.decide(seen(timeline=3, peers=(LEADS,))).next_step
+    for other in (seen(timeline=3, peers=(LEADS,)), seen(peers=(LEADS._replace(system_identifier=THEM),))):
+        told = decision.decide(other).next_step
+        assert "recover_standby" not in told and told.startswith("compare them (ansible-playbook check_cluster.yml)")
     assert "recover_standby" in decision.decide(seen(timeline=1, peers=(LEADS,))).next_step
 
 
@@ -136,6 +140,41 @@ def test_one_that_waits_for_a_newer_one_says_where_to_start_first():
     told = decision.decide(seen(peers=(STOPPED_OLD._replace(timeline=2),))).next_step
     assert told.startswith("db2 was promoted after this host: start PostgreSQL there first")
     assert "--permit" in decision.decide(seen(peers=(STOPPED_OLD._replace(timeline=1),))).next_step
+
+
+ALL_THE_SAME = (
+    "if you know that no other server was promoted, on db1: "
+    "/usr/local/lib/pgops/guard.py --permit && systemctl start postgresql.service"
+)
+
+
+@pytest.mark.parametrize(
+    ("lonely", "until"),
+    [
+        (seen(peers=(DEAD,)), "and never without"),
+        (seen(peers=(DEAD,), promote_after=60.0, waited=9.0), "or after 60 s (guard_lone_start)"),
+        (seen(peers=(UNCLEAR,), promote_after=60.0, waited=99.0), "and never without"),
+        (seen(peers=(STOPPED_SAME,), promote_after=60.0, waited=99.0), "and never without"),
+    ],
+)
+def test_one_that_waits_says_until_when_and_how_to_start_it_all_the_same(lonely, until):
+    told = decision.decide(lonely).next_step
+    assert told == f"starts by itself once they can tell that none was, {until}; {ALL_THE_SAME}"
+
+
+def test_one_whose_peers_stay_dead_says_all_that_a_person_needs(config, capsys):
+    """The hosts of its peers do not come back, and the pgpools do not have it for the primary."""
+    dead = Peer("db2", "silent", detail='connection to server at "10.1.7.107", port 5432 failed: No route to host')
+    looks = [seen(peers=(dead,), pgpools=(pool("down", "down", None), NOBODY._replace(name="app2")))]
+    _decision, _now, said = run_guard(config, looks, capsys, patience=10)
+    state = json.loads(pathlib.Path(config["state_file"]).read_text())
+    assert (state["host"], state["decision"]) == ("db1", "wait")
+    assert state["reason"] == (
+        f"cannot tell whether another server was promoted: db2: {dead.detail}; app1 (pgpool): "
+        "does not name us (node 0: down, node 1: down); app2 (pgpool): Connection refused"
+    )
+    assert said[-1] == f"pgops-guard: WAITING: {state['reason']}. Next: {state['next_step']}"
+    assert state["next_step"].endswith(ALL_THE_SAME)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ import signal
 import socket
 import stat
 import subprocess
+import types
 
 import pytest
 
-from .guard_package import CONTROL, FILES, Systemd, acts, host, main, program, reach, tell, watch
+from .guard_package import CONTROL, FILES, Systemd, acts, here, host, main, program, reach, tell, watch
 from .guard_package import seen as things
 from .guard_package import systemd as units
 from .rendering import cluster, value_of
@@ -46,6 +47,25 @@ def systemd(monkeypatch):
     fake = Systemd("failed")
     monkeypatch.setattr(units, "systemctl", fake)
     return fake
+
+
+class Clock:
+    """Moved by the test, so that nobody sleeps."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(watch, "clock", found)
+    return found
 
 
 @pytest.fixture
@@ -171,6 +191,26 @@ def test_an_old_primary_does_nothing_about_its_commits(config, systemd, postgres
     assert not os.path.exists(config["synchronous_file"]) and postgres.wait(timeout=5) == -3
 
 
+@pytest.mark.parametrize(
+    ("peer", "level", "lines"),
+    [
+        (f"f|{US}|1|300|f", 4, 2),  # two primaries of one timeline
+        (f"t|{US}|1|90|f", 6, 1),
+    ],
+)
+def test_what_is_loud_is_a_warning_and_told_again_after_a_minute(
+    config, systemd, postgres, clock, monkeypatch, capsys, peer, level, lines
+):
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    servers(config, peer=peer)
+    service = watch.Watch(config)
+    for seconds in (0, 1, 58, 2):
+        clock.now += seconds
+        step(config, service)
+    said = capsys.readouterr().out.splitlines()
+    assert [line[:3] for line in said] == [f"<{level}>"] * lines
+
+
 def test_a_newer_primary_ends_us_in_the_second_look(config, systemd, postgres):
     servers(config, peer=f"f|{US}|2|300|f")
     service, pause = step(config)
@@ -186,6 +226,27 @@ def test_a_newer_primary_ends_us_in_the_second_look(config, systemd, postgres):
     assert events(config)[0]["seconds"] < 2 and "recover_standby.yml -l db1" in fenced["next_step"]
 
 
+def test_pgpools_that_keep_silent_count_for_four_seconds_with_what_they_said_last(config, systemd, postgres, clock):
+    """They had this host for the primary; a busy host keeps their answer back, while a peer has the newer timeline."""
+    config["pgpools"].append({"name": "app2", "address": "10.1.7.105", "port": 5432})
+    newer = f"f|{US}|2|300|f"
+    servers(
+        config, peer=newer, nodes="0|h0|5432|up|up|1|primary|primary|0|true\n1|h1|5432|up|up|1|standby|primary|0|false"
+    )
+    service, _pause = step(config)
+    assert (state(config)["code"], "have this one" in state(config)["reason"]) == ("two_primaries", True)
+    servers(config, peer=newer)  # the peer answers, no pgpool does
+    for _second in range(4):
+        clock.now += 1
+        assert step(config, service)[1] == watch.PERIOD
+        assert (state(config)["code"], "say nothing now" in state(config)["reason"]) == ("two_primaries", True)
+    assert asked(config).count("nodes") == 2 * 5 and postgres.poll() is None
+    clock.now += 0.5
+    assert step(config, service)[1] == 0.0 and state(config)["code"] == "suspicion" and postgres.poll() is None
+    step(config, service)
+    assert postgres.wait(timeout=5) == -3 and [one["code"] for one in events(config)] == ["newer_primary"]
+
+
 def test_one_that_ignores_the_signal_is_killed(config, systemd, tmp_path):
     stubborn = tmp_path / "postgres"
     shutil.copy(shutil.which("bash"), stubborn)
@@ -196,6 +257,26 @@ def test_one_that_ignores_the_signal_is_killed(config, systemd, tmp_path):
     assert process.wait(timeout=5) == -9 and "killed" in how
     assert "kill --signal=SIGKILL postgresql@15-main.service" in systemd.done
     process.stdout.close()
+
+
+def test_one_that_survives_all_signals_is_told_with_what_to_do_and_tried_again(
+    config, systemd, postgres, monkeypatch, capsys
+):
+    patience = Clock()
+    monkeypatch.setattr(units, "time", types.SimpleNamespace(monotonic=patience, sleep=patience.sleep))
+    monkeypatch.setattr(units, "_signal", lambda pid, number: None)
+    servers(config, peer=f"f|{US}|2|300|f")
+    service = watch.Watch(config)
+    for _again in range(3):
+        step(config, service)
+    assert postgres.poll() is None and WAITS not in systemd.done
+    assert [(one["event"], one["result"], one["how"]) for one in events(config)] == [("fence", "failed", None)] * 2
+    todo = (
+        "on db1: systemctl kill --signal=SIGKILL postgresql@15-main.service; if the server is there all the same, "
+        "power db1 off; then ansible-playbook recover_standby.yml -l db1"
+    )
+    assert json.loads(pathlib.Path(config["fenced_file"]).read_text())["next_step"] == todo
+    assert re.search(rf"COULD NOT FENCE: db2 is a primary on timeline 2.* Next: {todo}\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("obstacle", ["paused", "recover_standby"])
@@ -296,6 +377,18 @@ def test_who_waits_is_started_when_it_is_confirmed(config, systemd):
     step(config, service)
     step(config, service)
     assert systemd.done[:2] == [ENDS_WAIT, STARTS] and os.path.exists(config["permit_file"])
+
+
+@root_only
+def test_a_permit_that_a_person_gives_meanwhile_is_not_given_twice(config, systemd):
+    systemd.waiting = "active"
+    servers(config, peer="", refused="No route to host")
+    service, _pause = step(config)
+    assert (state(config)["code"], state(config)["decision"]) == ("waiting", "wait")
+    here.give_permit(config)
+    given = os.stat(config["permit_file"])
+    step(config, service)
+    assert systemd.done == [ENDS_WAIT, STARTS] and os.stat(config["permit_file"]) == given
 
 
 @pytest.mark.parametrize(

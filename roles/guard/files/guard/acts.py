@@ -37,9 +37,12 @@ def fence(config, look, decision):
     tell.save(config["fenced_file"], record, mode=0o640)
     how = systemd.end_server(config["unit"], config["data_directory"])
     seconds = round(time.monotonic() - began, 3)
+    if not how:
+        decision = decision._replace(next_step=_by_hand(config, look, decision))
+        tell.save(config["fenced_file"], {**record, "next_step": decision.next_step}, mode=0o640)
     words = f"FENCED in {seconds:.2f} s ({how})" if how else "COULD NOT FENCE"
     tell.say(f"{words}: {tell.with_next(decision)}", level=2)
-    # The clean-up of its unit may take a while; nothing writes any more.
+    # The clean-up of its unit may take a while; a server that has ended writes nothing meanwhile.
     systemd.stop(config["unit"])
     if how:
         systemd.start(config["wait_unit"])
@@ -56,6 +59,12 @@ def fence(config, look, decision):
         seconds=seconds,
     )
     return server_process(config["data_directory"]) is None
+
+
+def _by_hand(config, look, decision):
+    """What ends a server that SIGKILL does not end: something of it hangs in the kernel."""
+    kill = f"on {look.name}: systemctl kill --signal=SIGKILL {config['unit']}"
+    return f"{kill}; if the server is there all the same, power {look.name} off; then {decision.next_step}"
 
 
 def follow(config, look, target):

@@ -74,7 +74,7 @@ def _refuse_beside(seen, peer):
     there = f"{peer.name} is a primary on timeline {peer.timeline or 'unknown'}"
     by_hand = (
         "compare them (ansible-playbook check_cluster.yml) and decide which one keeps its data; to start this one all "
-        f"the same, stop the other, then: /usr/local/lib/pgops/guard.py --permit && systemctl start {seen.unit}"
+        f"the same, stop the other, then {_start_all_the_same(seen)}"
     )
     if not same_system(seen, peer):
         return Decision(
@@ -126,20 +126,30 @@ def _stopped_behind(seen, peer):
 def _alone(seen):
     reason = "cannot tell whether another server was promoted: " + "; ".join(
         [f"{peer.name}: {peer.detail or peer.answer}" for peer in seen.peers]
-        + [f"{pgpool.name} (pgpool): {pgpool.detail or 'does not name us'}" for pgpool in seen.pgpools]
+        + [f"{pgpool.name} (pgpool): {pgpool.detail or _shown(pgpool)}" for pgpool in seen.pgpools]
     )
-    someone_is_alive = any(
-        peer.answer in (UNCLEAR, PRIMARY) or (peer.answer == STOPPED and peer.data == PRIMARY) for peer in seen.peers
-    )
-    if seen.promote_after is not None and not someone_is_alive and seen.waited >= seen.promote_after:
-        return Decision(ALLOW, f"{reason}; starting all the same after {seen.promote_after:g} s (guard_lone_start)")
+    alone_after = None if _may_be_the_primary(seen.peers) else seen.promote_after
+    if alone_after is not None and seen.waited >= alone_after:
+        return Decision(ALLOW, f"{reason}; starting all the same after {alone_after:g} s (guard_lone_start)")
     ahead = [peer.name for peer in seen.peers if peer.answer == STOPPED and newer(peer.timeline, seen.timeline)]
     if ahead:
         was_promoted = f"{', '.join(ahead)} was promoted after this host: start PostgreSQL there first, then "
         return Decision(WAIT, reason, was_promoted + recover(seen.name))
-    return Decision(
-        WAIT,
-        reason,
-        "goes on by itself when they answer; if you know that no other server was promoted: "
-        "/usr/local/lib/pgops/guard.py --permit",
-    )
+    latest = "and never without" if alone_after is None else f"or after {alone_after:g} s (guard_lone_start)"
+    by_itself = f"starts by itself once they can tell that none was, {latest}"
+    by_hand = f"if you know that no other server was promoted, {_start_all_the_same(seen)}"
+    return Decision(WAIT, reason, f"{by_itself}; {by_hand}")
+
+
+def _shown(pgpool):
+    return f"does not name us ({', '.join(f'node {node.id}: {node.status}' for node in pgpool.nodes)})"
+
+
+def _may_be_the_primary(peers):
+    """Is there one that runs and does not tell, or that does not run and would start as a primary?"""
+    return any(peer.answer == UNCLEAR or (peer.answer == STOPPED and peer.data == PRIMARY) for peer in peers)
+
+
+def _start_all_the_same(seen):
+    """For a person who knows more than the guard."""
+    return f"on {seen.name}: /usr/local/lib/pgops/guard.py --permit && systemctl start {seen.unit}"

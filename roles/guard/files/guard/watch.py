@@ -213,7 +213,8 @@ class Watch:
         self.deliberation = None
         systemd.stop(config["wait_unit"])
         if decision.verdict == ALLOW:
-            give_permit(config)
+            if not seen.permitted:  # else whoever gave the permit may have used it by now, and one too many would stay
+                give_permit(config)
             systemd.start(config["unit"])
         elif fenced := tell.load(config["fenced_file"]):
             tell.save(config["fenced_file"], {**fenced, "next_step": decision.next_step}, mode=0o640)

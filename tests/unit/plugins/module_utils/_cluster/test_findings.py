@@ -96,6 +96,64 @@ def test_a_fenced_node_says_why_and_what_its_guard_wants(next_step):
     assert item["command"] == (next_step or "ansible-playbook recover_standby.yml -l postgres-db1")
 
 
+PERMIT = "starts by itself; on postgres-db1: /usr/local/lib/pgops/guard.py --permit && systemctl start it"
+ISOLATED = {"time": "2026-11-22T22:11:50Z", "code": "isolated", "reason": "cut off", "next_step": "see to the network"}
+DEPOSED = dict(ISOLATED, code="newer_primary", reason="postgres-db2 is a primary", next_step="recover it")
+
+
+def held_back(other=c.DEAD, fence=None, next_step=PERMIT, **failover):
+    """What is found about postgres-db1, whose guard cannot tell whether postgres-db2 was promoted."""
+    postgres, pgpools = {"postgres-db1": c.down(), "postgres-db2": other}, c.healthy()[1]
+    held = {"time": "2026-11-22T22:12:50Z", "reason": "postgres-db2: No route to host", "next_step": next_step}
+    postgres["postgres-db1"]["postgres"].update(held=held, fenced=fence)
+    for host in pgpools:
+        pgpools[host] = c.pgpool(None, ("down", "down"))
+        pgpools[host]["pgpool"]["last_failover"] = {"time": "2026-11-22T21", **failover} if failover else None
+    items = [item for item in found(postgres, pgpools) if item["host"] == "postgres-db1"]
+    assert [item["code"] for item in items] == ["held"], "and nothing else: not that it is down"
+    return items[0]
+
+
+def test_one_that_its_guard_holds_back_says_what_was_seen_and_how_to_start_it_all_the_same():
+    item = held_back()
+    assert item["message"] == "PostgreSQL is held back by the guard: postgres-db2: No route to host"
+    assert (item["severity"], item["command"]) == ("critical", PERMIT)
+    assert held_back(next_step="")["command"] == "look again in some seconds: ansible-playbook check_cluster.yml"
+
+
+def test_one_that_was_fenced_and_is_held_back_tells_both():
+    item = held_back(fence=ISOLATED)
+    assert "was ended by the guard (2026-11-22T22:11:50Z): cut off; it is held back" in item["message"]
+    assert item["command"] == PERMIT
+
+
+@pytest.mark.parametrize(
+    ("more", "command"),
+    [
+        ({"fence": DEPOSED}, "recover it"),
+        ({"other": c.primary(2)}, "ansible-playbook recover_standby.yml -l postgres-db1"),
+        ({"other": c.primary(2), "fence": ISOLATED}, "see to the network"),
+    ],
+)
+def test_nobody_is_started_all_the_same_beside_another_primary(more, command):
+    assert held_back(**more)["command"] == command
+
+
+@pytest.mark.parametrize(
+    ("failover", "last"),
+    [
+        ({"result": "promoted", "failed_id": 0, "new_primary_id": 1}, "postgres-db2"),
+        ({"result": "switched", "failed_id": 1, "new_primary_id": 0}, "postgres-db1"),
+        ({"result": "no_candidate", "failed_id": 1, "message": "why"}, "postgres-db2"),
+        ({"result": "paused", "failed_id": 0, "message": "why"}, "postgres-db1"),
+        ({"result": "given_up", "failed_id": 1}, "postgres-db1"),
+    ],
+)
+def test_one_that_is_held_back_says_who_was_the_primary_last(failover, last):
+    first = "" if last == "postgres-db1" else "bring postgres-db2 back, which was the primary last; "
+    assert held_back(**failover)["command"] == first + PERMIT
+
+
 def test_an_unused_slot_of_a_member_is_named_with_what_it_keeps():
     postgres, pgpools = c.after_failover()
     postgres["postgres-db2"]["postgres"]["slots"] = [{"name": "pgops_0", "active": False, "retained_bytes": 123}]

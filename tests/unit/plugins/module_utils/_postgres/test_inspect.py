@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._errors import (
@@ -149,6 +151,38 @@ def test_a_server_that_the_guard_ended_says_why(node, tmp_path, monkeypatch):
     fence = {"time": "t", "code": "newer_primary", "reason": "db2 is a primary", "next_step": "recover"}
     (tmp_path / "fenced.json").write_text(json.dumps({**fence, "schema": 1, "evidence": {}}))
     assert node.inspect()["fenced"] == fence
+
+
+@pytest.fixture
+def guard_state(tmp_path, monkeypatch):
+    """Write what the guard's service left that many seconds ago."""
+    path = tmp_path / "guard-state.json"
+    monkeypatch.setattr(inspect, "GUARD_STATE", str(path))
+
+    def write(age=1, **more):
+        path.write_text(json.dumps({"schema": 1, "host": "db1", **HELD, "code": "waiting", "decision": "wait", **more}))
+        os.utime(path, (time.time() - age,) * 2)
+
+    return write
+
+
+HELD = {"time": "t", "reason": "cannot tell whether another server was promoted", "next_step": "on db1: permit"}
+
+
+def test_a_server_that_its_guard_holds_back_says_what_for(node, guard_state):
+    node.initialise()
+    assert node.inspect()["held"] is None
+    guard_state()
+    assert node.inspect()["held"] == HELD
+    node.process = PROCESS
+    assert node.inspect()["held"] is None
+
+
+@pytest.mark.parametrize("other", [{"age": 61}, {"code": "stopped", "decision": "go_on"}, {"decision": "refuse"}])
+def test_who_does_not_wait_now_is_not_held_back(node, guard_state, other):
+    node.initialise()
+    guard_state(**other)
+    assert node.inspect()["held"] is None
 
 
 def test_a_stopped_standby_shows_no_password(node):
