@@ -146,7 +146,8 @@ def test_nobody_is_started_all_the_same_beside_another_primary(more, command):
         ({"result": "switched", "failed_id": 1, "new_primary_id": 0}, "postgres-db1"),
         ({"result": "no_candidate", "failed_id": 1, "message": "why"}, "postgres-db2"),
         ({"result": "paused", "failed_id": 0, "message": "why"}, "postgres-db1"),
-        ({"result": "given_up", "failed_id": 1}, "postgres-db1"),
+        ({"result": "given_up", "failed_id": 1, "message": "why"}, "postgres-db2"),
+        ({"result": "nothing_to_do", "failed_id": 1}, "postgres-db1"),
     ],
 )
 def test_one_that_is_held_back_says_who_was_the_primary_last(failover, last):
