@@ -193,20 +193,18 @@ class Handover:
         return {"changed": False, "waited": round(self._clock.now() - begun, 2)}
 
     def back(self):
-        """Be as before the move: free to take the address, without taking it."""
+        """Be as before the move: free to take the address, without taking it.
+
+        A Pgpool that the move has stopped has a timer; one without it was stopped by somebody who may want it so.
+        """
+        changed = self.would_change("back")
         self.claim.drop()
-        changed = False
-        if self.manager == "keepalived":
-            if self._read("moved_away") == "1":
-                self._write("0")
-                changed = True
-            return {"changed": changed}
-        if not self._active(self.wanted.service):
-            self._systemctl("start")
-            changed = True
-        if self._active(TIMER + ".timer"):
+        if changed and self.manager == "keepalived":
+            self._write("0")
+        elif changed:
+            if not self._active(self.wanted.service):
+                self._systemctl("start")
             self._runner.run(("systemctl", "stop", TIMER + ".timer"), timeout=15)
-            changed = True
         return {"changed": changed}
 
     def would_change(self, state):
@@ -218,7 +216,7 @@ class Handover:
         if state == "back" and keepalived:
             return self._read("moved_away") == "1"
         if state == "back":
-            return self._active(TIMER + ".timer") or not self._active(self.wanted.service)
+            return self._active(TIMER + ".timer")
         return False
 
     # --- the small steps ---

@@ -128,6 +128,26 @@ def test_the_watchdog_gives_it_up_by_a_stop_that_a_timer_undoes(tmp_path):
     assert host.handover.back() == {"changed": False}
 
 
+def test_a_pgpool_that_somebody_else_has_stopped_stays_so(tmp_path):
+    """Only what the move has stopped is started: that has a timer."""
+    host = Host(tmp_path, "watchdog", held=False)
+    host.active.discard("pgpool2.service")
+    host.handover.claim.take()
+    assert not host.handover.would_change("back")
+    assert host.handover.back() == {"changed": False}
+    assert not host.did("systemctl start") and "pgpool2.service" not in host.active
+    assert host.handover.describe()["claim"] is None
+
+
+def test_a_pgpool_that_runs_again_only_loses_its_timer(tmp_path):
+    host = Host(tmp_path, "watchdog")
+    host.handover.away(drain=0)
+    host.active.add("pgpool2.service")
+    assert host.handover.would_change("back") and host.handover.back() == {"changed": True}
+    assert [done.split()[0] for done in host.did("systemctl start")] == ["systemd-run"]  # the timer's own
+    assert "pgops-move-vip.timer" not in host.active
+
+
 def test_an_address_that_outlives_its_pgpool(tmp_path):
     host = Host(tmp_path, "watchdog", obeys=False)
     with pytest.raises(NotVerified, match="still here after pgpool was stopped"):
