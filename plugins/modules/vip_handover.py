@@ -56,7 +56,8 @@ options:
     default: 180
   return_after:
     description:
-      - With the watchdog, seconds after which systemd starts Pgpool-II again by itself.
+      - With the watchdog, seconds after which systemd starts Pgpool-II again by itself, counted from when it is
+        stopped, after O(drain).
     type: int
     default: 60
 requirements:

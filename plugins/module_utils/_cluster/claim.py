@@ -16,6 +16,7 @@ import time
 from .._errors import PgopsError
 
 SCHEMA = 1
+LIMIT = 180  # seconds for which a note counts
 
 
 class Claimed(PgopsError):
@@ -70,4 +71,4 @@ class Claim:
             os.unlink(self._path)
 
 
-__all__ = ("Claim", "Claimed")
+__all__ = ("LIMIT", "Claim", "Claimed")

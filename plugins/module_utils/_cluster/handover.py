@@ -22,7 +22,7 @@ from .._errors import CommandFailed, NotVerified
 from .._net.iproute import IpRoute
 from .._pgpool import sessions
 from .._ports import wait_for
-from .claim import SCHEMA, Claim
+from .claim import LIMIT, SCHEMA, Claim
 
 TIMER = "pgops-move-vip"
 GONE_WITHIN = 3.0  # seconds in which keepalived obeys; it takes milliseconds
@@ -51,7 +51,7 @@ class Wanted(t.NamedTuple):
     folder: str = "/run/pgops-vip"
     claim: str = "/run/pgops-move-vip.json"
     note: str = "/var/lib/pgops/switch"
-    claim_limit: int = 180
+    claim_limit: int = LIMIT
     return_after: int = 60
     ignored_users: tuple = ()
 
@@ -167,8 +167,8 @@ class Handover:
         if not self._active(self.wanted.service) and not self.holds():
             self._return_later()
             return {"changed": False, "drained": None}
-        self._return_later()
         drained = self._drain(drain)
+        self._return_later()
         self._systemctl("stop")
         if self.holds():
             self._systemctl("start")

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import moving_limits
 
-from .rendering import cluster, value_of
+from .rendering import ROLES, cluster, value_of
 
 
 @pytest.mark.parametrize("word", [True, "yes", "on", "true"])
@@ -15,3 +17,25 @@ def test_who_is_a_witness_is_read_as_everywhere_else(word):
     variables = cluster(pgpools=3)
     variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = word
     assert value_of("move_vip", "{{ __move_vip_witnesses }}", variables) == ["app-server3"]
+
+
+def given(name):
+    """What a task file of the role gives a module: argument to expression."""
+    tasks = yaml.safe_load((ROLES / "move_vip" / "tasks" / name).read_text(encoding="utf-8"))
+    return {key: value for task in tasks for module in task if "." in module for key, value in task[module].items()}
+
+
+@pytest.mark.parametrize(
+    ("manager", "drain", "timeout", "seconds"),
+    [("keepalived", 2, 0, 5), ("keepalived", "12", "7", 7), ("watchdog", 30, 0, 40), ("watchdog", 2, 90, 90)],
+)
+def test_each_host_and_the_client_get_the_times_that_the_drain_asks_for(manager, drain, timeout, seconds):
+    variables = {**cluster(), "move_vip_drain": drain, "move_vip_timeout": timeout, "move_vip_probe_host": "other"}
+    wanted = {name: value_of("move_vip", f"{{{{ __move_vip_wanted['{name}'] }}}}", variables)
+              for name in ("drain", "timeout")}  # fmt: skip
+    variables["move_vip_gate"] = {"manager": manager, "limits": moving_limits.limits(manager, wanted)}
+    asked = given("hand_over.yml")
+    got = {name: value_of("move_vip", asked[name], variables) for name in ("drain", "timeout", "return_after")}
+    assert got == {"drain": int(drain), "timeout": seconds, "return_after": seconds + 40}
+    probe = value_of("move_vip", given("measure.yml")["limit"], variables)
+    assert probe == int(drain) + 2 * seconds + 95
