@@ -39,3 +39,24 @@ def test_each_host_and_the_client_get_the_times_that_the_drain_asks_for(manager,
     assert got == {"drain": int(drain), "timeout": seconds, "return_after": seconds + 40}
     probe = value_of("move_vip", given("measure.yml")["limit"], variables)
     assert probe == int(drain) + 2 * seconds + 95
+
+
+HOLDER, TARGET, THIRD = "app-server1", "app-server2", "app-server3"
+
+
+def test_the_way_back_frees_the_old_holder_first_and_then_the_others():
+    """A third host that is free as soon would take the address: with keepalived the fastest one has it."""
+    tasks = yaml.safe_load((ROLES / "move_vip" / "tasks" / "give_up.yml").read_text(encoding="utf-8"))
+    variables = {
+        **cluster(pgpools=3),
+        "inventory_hostname": TARGET,
+        "move_vip_gate": {"manager": "keepalived", "holder": HOLDER, "limits": {"way_back": 15}},
+        "observe_view": {"pgpools": [{"host": host, "host_answered": True} for host in (HOLDER, TARGET, THIRD)]},
+    }
+    acts = [task for task in tasks if task.get("ansible.builtin.include_tasks") == "hand_over.yml"]
+    told = [(act["vars"]["__move_vip_state"], value_of("move_vip", act["vars"]["__move_vip_hosts"], variables))
+            for act in acts]  # fmt: skip
+    assert told == [("back", [HOLDER]), ("taken", [HOLDER]), ("back", [TARGET, THIRD])]
+    assert not any("when" in act for act in acts)  # the others are freed whatever the old holder does
+    (act,) = yaml.safe_load((ROLES / "move_vip" / "tasks" / "hand_over.yml").read_text(encoding="utf-8"))
+    assert act["failed_when"] is False and act["ignore_unreachable"] is True
