@@ -189,6 +189,8 @@ class Pgpools:
         self.lab = lab
         kept = lab.ssh(lab.pgpools[0], "systemctl is-enabled --quiet keepalived").returncode == 0
         self.manager = KEEPALIVED if kept else "systemd" if len(lab.pgpools) == 1 else "watchdog"
+        # All but a witness, which only votes and has nothing of keepalived.
+        self.able = [name for name in lab.pgpools if not lab.hostvars[name].get("pgops_pgpool_witness")]
 
     def whole(self):
         """One has the address, all have the same view, each could take over, and no session leads nowhere."""
@@ -198,7 +200,7 @@ class Pgpools:
             len(holders) == 1
             and self.one_view()
             and all(self.watchdog(name) for name in lab.pgpools)
-            and all(self.may_hold(name) for name in lab.pgpools)
+            and all(self.may_hold(name) for name in self.able)
             and not any(self.lost_sessions(name) for name in lab.pgpools if name not in holders)
             and not any(self.forgotten_sessions(name) for name in lab.pgpools)
         )
@@ -263,8 +265,7 @@ class Drill(drills.Drill):
         self.pgpools = Pgpools(self.lab)
         eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
         (self.holder,) = self.lab.vip_holders()
-        # Where there is a witness it is the last one: it is another one that may take over.
-        self.other = next((host for host in self.lab.pgpools if host != self.holder), None)
+        self.other = next((host for host in self.pgpools.able if host != self.holder), None)
         self.report.update(manager=self.pgpools.manager, old_holder=self.holder, old_primary=self.primary)
 
     def _roles(self):

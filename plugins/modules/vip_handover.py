@@ -33,7 +33,8 @@ options:
         refused while the note counts.
       - V(away) makes this host give the address up and stay away from it.
       - V(taken) waits until this host has the address.
-      - V(back) ends all of that; the host may take the address again when the others fail.
+      - V(back) ends all of that; the host may take the address again when the others fail. Pgpool-II is
+        started only where V(away) has stopped it.
     type: str
     choices: [claimed, away, taken, back]
     required: true
@@ -55,7 +56,8 @@ options:
     default: 180
   return_after:
     description:
-      - With the watchdog, seconds after which systemd starts Pgpool-II again by itself.
+      - With the watchdog, seconds after which systemd starts Pgpool-II again by itself, counted from when it is
+        stopped, after O(drain).
     type: int
     default: 60
 requirements:

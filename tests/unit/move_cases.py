@@ -31,7 +31,7 @@ def case(manager="watchdog", priorities=None):
         "view": build_view(c.DATABASES, members, c.healthy()[0], answers, "10.1.7.100"),
         "answers": {host: {"handover": told(manager, host == HOLDER)} for host in hosts},
         "asked": {"answers": 1, "error": None},
-        "wanted": {"manager": manager, "witnesses": [], "half_votes": True},
+        "wanted": {"manager": manager, "witnesses": [], "half_votes": True, "drain": 2, "timeout": 0},
     }
 
 

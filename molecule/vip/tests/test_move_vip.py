@@ -19,6 +19,7 @@ from watched import Holders
 pytestmark = pytest.mark.matrix
 
 CLAIM = "/run/pgops-move-vip.json"
+CONFIG, HALF_VOTES = "/etc/pgpool2/pgpool.conf", "enable_consensus_with_half_votes"
 # Generous, a noisy machine fails no test; the figures belong to ``make bench``.
 LIMIT = {KEEPALIVED: 10, "watchdog": 60}
 
@@ -29,7 +30,7 @@ class Moving(Pgpools):
     def __init__(self, lab):
         super().__init__(lab)
         self.holder = lab.vip_holders()[0]
-        self.target = next(name for name in lab.pgpools if name != self.holder)
+        self.target = next(name for name in self.able if name != self.holder)
 
     def move(self, target, *arguments, **options):
         return self.lab.playbook("move_vip.yml", "-l", target, *arguments, check=False, **options)
@@ -45,7 +46,7 @@ class Moving(Pgpools):
 
     def whole(self):
         """One has the address, and every pgpool could take it; nothing of a move is left."""
-        return super().whole() and not any(self.stays_away(name) for name in self.lab.pgpools)
+        return super().whole() and not any(self.stays_away(name) for name in self.able)
 
     def stays_away(self, name):
         """What a move that is not over leaves on a host."""
@@ -55,6 +56,22 @@ class Moving(Pgpools):
 
     def pgpool_runs(self, name):
         return self.lab.ssh(name, "systemctl is-active --quiet pgpool2").returncode == 0
+
+    def half_votes(self):
+        """Whether half of the votes are enough, as each pgpool has it: host to on or off."""
+        return {
+            name: self.lab.run(name, f"sed -n 's/^{HALF_VOTES} = //p' {CONFIG}").strip() for name in self.lab.pgpools
+        }
+
+    def set_half_votes(self, words):
+        """Each pgpool gets its word and restarts, one after the other, the one that has the address last."""
+        lab, held = self.lab, self.lab.vip_holders()
+        for name, word in words.items():
+            lab.run(name, f"sed -i 's/^{HALF_VOTES} = .*/{HALF_VOTES} = {word}/' {CONFIG}")
+        for name in sorted(lab.pgpools, key=held.__contains__):
+            lab.run(name, "systemctl restart pgpool2")
+            eventually(lambda: all(self.watchdog(one) for one in lab.pgpools), timeout=90, interval=2)
+        eventually(lambda: len(lab.vip_holders()) == 1 and self.whole(), timeout=90, interval=2)
 
 
 @pytest.fixture
@@ -138,26 +155,17 @@ def test_a_target_that_cannot_reach_the_databases_is_refused(cluster):
 
 def test_without_a_quorum_afterwards_it_is_refused(cluster):
     """Where a majority is wanted, two pgpools have none when one of them stops. With keepalived none has to."""
-    lab = cluster.lab
-    name, config = "enable_consensus_with_half_votes", "/etc/pgpool2/pgpool.conf"
-
-    def half_votes(word):
-        lab.run(cluster.holder, f"sed -i 's/^{name} = .*/{name} = {word}/' {config}")
-        lab.run(cluster.target, f"sed -i 's/^{name} = .*/{name} = {word}/' {config}; systemctl restart pgpool2")
-        eventually(lambda: all(cluster.watchdog(name) for name in lab.pgpools), timeout=60, interval=2)
-        lab.run(cluster.holder, "systemctl restart pgpool2")
-        eventually(lambda: len(lab.vip_holders()) == 1 and cluster.whole(), timeout=90, interval=2)
-
-    half_votes("off")
+    deployed = cluster.half_votes()
     try:
-        now = Moving(lab)
+        cluster.set_half_votes(dict.fromkeys(deployed, "off"))
+        now = Moving(cluster.lab)
         if cluster.manager == "watchdog":
             assert "needs 2" in now.refused(now.target)
         else:
             done = now.move(now.target)
             assert done.returncode == 0, done.stdout
     finally:
-        half_votes("on")
+        cluster.set_half_votes(deployed)
 
 
 def test_who_else_is_refused(cluster):

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -16,6 +17,7 @@ import time
 from .._errors import PgopsError
 
 SCHEMA = 1
+LIMIT = 180  # seconds for which a note counts
 
 
 class Claimed(PgopsError):
@@ -42,8 +44,8 @@ class Claim:
 
     def require_free(self):
         """A run to the same target may go on where an interrupted one has stopped; any other has to wait."""
-        held = self.read()
-        if held and held["target"] != self._target:
+        held = self._of_another_run()
+        if held:
             raise Claimed(
                 f"move the virtual address to {self._target}",
                 server=self._server,
@@ -52,22 +54,39 @@ class Claim:
                 f"{self._limit - held['age']:.0f} s",
             )
 
+    def _of_another_run(self):
+        held = self.read()
+        return held if held and held["target"] != self._target else None
+
     def take(self):
         """Write it down; of two that come at once one gets it."""
-        while True:
+        with self._alone():
             self.require_free()
-            self.drop()
-            with contextlib.suppress(FileExistsError):
-                descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                    content = {"schema": SCHEMA, "target": self._target, "epoch": self._epoch()}
-                    stream.write(json.dumps(content) + "\n")
-                return
+            self._write()
 
     def drop(self):
-        """Remove it."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+        """Remove it, unless it is another run's by now: ours may have been too old to count."""
+        with self._alone(), contextlib.suppress(FileNotFoundError):
+            if not self._of_another_run():
+                os.unlink(self._path)
+
+    @contextlib.contextmanager
+    def _alone(self):
+        """Nobody else on this host between a look at the note and what follows from it, which takes milliseconds."""
+        descriptor = os.open(self._path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write(self):
+        """At once, for those who read it without the lock."""
+        new = self._path + ".new"
+        with open(new, "w", encoding="utf-8") as stream:
+            content = {"schema": SCHEMA, "target": self._target, "epoch": self._epoch()}
+            stream.write(json.dumps(content) + "\n")
+        os.replace(new, self._path)
 
 
-__all__ = ("Claim", "Claimed")
+__all__ = ("LIMIT", "Claim", "Claimed")

@@ -22,7 +22,7 @@ from .._errors import CommandFailed, NotVerified
 from .._net.iproute import IpRoute
 from .._pgpool import sessions
 from .._ports import wait_for
-from .claim import SCHEMA, Claim
+from .claim import LIMIT, SCHEMA, Claim
 
 TIMER = "pgops-move-vip"
 GONE_WITHIN = 3.0  # seconds in which keepalived obeys; it takes milliseconds
@@ -51,7 +51,7 @@ class Wanted(t.NamedTuple):
     folder: str = "/run/pgops-vip"
     claim: str = "/run/pgops-move-vip.json"
     note: str = "/var/lib/pgops/switch"
-    claim_limit: int = 180
+    claim_limit: int = LIMIT
     return_after: int = 60
     ignored_users: tuple = ()
 
@@ -167,8 +167,8 @@ class Handover:
         if not self._active(self.wanted.service) and not self.holds():
             self._return_later()
             return {"changed": False, "drained": None}
-        self._return_later()
         drained = self._drain(drain)
+        self._return_later()
         self._systemctl("stop")
         if self.holds():
             self._systemctl("start")
@@ -193,20 +193,18 @@ class Handover:
         return {"changed": False, "waited": round(self._clock.now() - begun, 2)}
 
     def back(self):
-        """Be as before the move: free to take the address, without taking it."""
+        """Be as before the move: free to take the address, without taking it.
+
+        A Pgpool that the move has stopped has a timer; one without it was stopped by somebody who may want it so.
+        """
+        changed = self.would_change("back")
         self.claim.drop()
-        changed = False
-        if self.manager == "keepalived":
-            if self._read("moved_away") == "1":
-                self._write("0")
-                changed = True
-            return {"changed": changed}
-        if not self._active(self.wanted.service):
-            self._systemctl("start")
-            changed = True
-        if self._active(TIMER + ".timer"):
+        if changed and self.manager == "keepalived":
+            self._write("0")
+        elif changed:
+            if not self._active(self.wanted.service):
+                self._systemctl("start")
             self._runner.run(("systemctl", "stop", TIMER + ".timer"), timeout=15)
-            changed = True
         return {"changed": changed}
 
     def would_change(self, state):
@@ -218,7 +216,7 @@ class Handover:
         if state == "back" and keepalived:
             return self._read("moved_away") == "1"
         if state == "back":
-            return self._active(TIMER + ".timer") or not self._active(self.wanted.service)
+            return self._active(TIMER + ".timer")
         return False
 
     # --- the small steps ---

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from .moving_limits import limits, too_long
 from .view import node_of
 
 WITHOUT_QUORUM = ("QUORUM ABSENT", "NO LEADER NODE")
@@ -20,11 +21,11 @@ def move_gate(view, target, answers, asked, wanted):
     """May ``target`` take the virtual address?
 
     answers: host to the result of vip_handover_info. asked: the result of vip_probe_info through the target's pgpool.
-    wanted: manager, witnesses (host names) and half_votes (bool).
+    wanted: manager, witnesses (host names), half_votes (bool), drain and timeout (seconds).
 
     Returns allowed, already (it has the address), message, warnings, holder, others (hosts besides these two that are
-    kept from taking the address), leftovers (hosts on which an interrupted move has to be ended), and unsettled: nobody
-    or more than one has it, which an interrupted move explains.
+    kept from taking the address), leftovers (hosts on which an interrupted move has to be ended), limits (the seconds
+    that each part may take), and unsettled: nobody or more than one has it, which an interrupted move explains.
     """
     case = _Case(view, target, answers, asked, wanted)
     for seen, way_out in case.obstacles_to_any():
@@ -51,6 +52,7 @@ def _gate(case, message, allowed=False):
     return {
         "allowed": allowed, "already": False, "message": message, "warnings": [], "manager": case.manager,
         "holder": None, "others": [], "leftovers": [], "sessions": None, "busy": None, "unsettled": case.unsettled(),
+        "limits": limits(case.manager, case.wanted),
     }  # fmt: skip
 
 
@@ -64,7 +66,7 @@ class _Case:
 
     def __init__(self, view, target, answers, asked, wanted):
         self.view, self.target, self.answers, self.asked = view, target, answers, asked or {}
-        self.witnesses, self.half_votes = wanted["witnesses"], wanted["half_votes"]
+        self.wanted, self.witnesses, self.half_votes = wanted, wanted["witnesses"], wanted["half_votes"]
         self.proxies = {p["host"]: p for p in view["pgpools"]}
         self.manager = wanted["manager"] if wanted["manager"] != "auto" else self._running_manager()
         self.here = self.proxies.get(target)
@@ -122,6 +124,9 @@ class _Case:
     # --- before it moves ---
 
     def obstacles(self):
+        refused = too_long(self.manager, self.wanted)
+        if refused:
+            yield refused
         yield from self._obstacles_at_the_target()
         yield from self._obstacles_at_the_holder()
         yield from self._obstacles_of_keepalived() if self.manager == "keepalived" else self._obstacles_of_watchdog()

@@ -66,7 +66,8 @@ def _who_is_what(view):
     rows = [["who is what", "host", "why"]]
     if view["vip"]:
         manager = (view.get("vip_seen") or {}).get("manager")
-        why = f"{manager} moves {view['vip']}" if manager else f"it has {view['vip']}"
+        verb = "binds" if manager == "systemd" else "moves"
+        why = f"{manager} {verb} {view['vip']}" if manager else f"it has {view['vip']}"
         rows.append(["virtual IP", " and ".join(map(str, holders_of(view))) or "nobody", why])
     leading = leaders(view)
     if len(set(leading.values())) == 1:

@@ -85,6 +85,7 @@ def _proxy(member, answer, nodes):
         "pgpool_id": member["pgpool_id"],
         "address": member["address"],
         "pcp": {"port": member["pcp_port"], "user": member.get("pcp_user") or "pgpoolad"},
+        "witness": bool(member.get("witness")),
         "host_answered": host_answered,
         "reachable": reachable,
         "error": None if reachable else (error.get("message") if host_answered else _why_silent(answer)),

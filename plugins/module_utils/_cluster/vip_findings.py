@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .finding import finding
-from .vip_seen import PGPOOL, holders_of, leaders, right_holder, serves
+from .vip_seen import PGPOOL, WITNESS, able, holders_of, leaders, right_holder, serves
 
 SERVICE = "pgpool2"
 
@@ -43,18 +43,23 @@ def _nobody(view):
 
 def _to_bring_it_up(view):
     """The watchdog binds it when it elects; a leader that has lost it is past that, and gets it back by hand."""
-    answering = [p["host"] for p in view["pgpools"] if p["host_answered"]]
+    answering = _answering(view)
     if not answering:
-        return f"look at {' and '.join(p['host'] for p in view['pgpools'])} itself"
+        return f"look at {' and '.join(p['host'] for p in able(view))} itself"
     right, _why = right_holder(view)
-    stopped = [p["host"] for p in view["pgpools"] if p["host_answered"] and not p["reachable"]]
+    stopped = [p["host"] for p in able(view) if p["host_answered"] and not p["reachable"]]
     if right is None:
         return restart(stopped or answering)
     if _keepalived(view):
         return restart([host for host in answering if serves(view, host)], "keepalived")
-    if right in leaders(view).values() or len(view["pgpools"]) == 1:
+    if right in leaders(view).values() or len(able(view)) == 1:
         return bind(view, right)
     return restart(stopped or answering)
+
+
+def _answering(view):
+    """The hosts whose pgpool may bring the address up, as far as anything can be done there."""
+    return [proxy["host"] for proxy in able(view) if proxy["host_answered"]]
 
 
 def _second(view, wrong, holders, right, why):
@@ -67,7 +72,8 @@ def _second(view, wrong, holders, right, why):
 
 def _sole(view, holder, right, why):
     if holder.kind != PGPOOL:
-        message = f"{_named(holder)} the virtual IP {view['vip']}{_at(holder)}, and is no pgpool host"
+        what = "a witness, which only votes" if holder.kind == WITNESS else "no pgpool host"
+        message = f"{_named(holder)} the virtual IP {view['vip']}{_at(holder)}, and is {what}"
         return [finding("critical", "vip_stranger", holder.host, message, _to_mend(view, holder, right))]
     proxy = next(p for p in view["pgpools"] if p["host"] == holder.host)
     if holder.reachable and proxy["silent"]:
@@ -94,7 +100,8 @@ def _to_mend(view, wrong, right):
     if not wrong.reachable:
         return _by_hand(view, wrong, right)
     if right is None:
-        return restart([p["host"] for p in view["pgpools"] if p["host_answered"]])
+        steps = [] if wrong.kind == PGPOOL else [release(view, wrong.host)]  # a pgpool that restarts gives it up
+        return " && ".join(steps + [restart(hosts) for hosts in [_answering(view)] if hosts])
     steps = [release(view, wrong.host)]
     if wrong.kind == PGPOOL and _keepalived(view):
         steps.insert(0, restart([wrong.host], "keepalived"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-PGPOOL, DATABASE, STRANGER = "pgpool", "database", "stranger"
+PGPOOL, WITNESS, DATABASE, STRANGER = "pgpool", "witness", "database", "stranger"
 
 
 class Holder(t.NamedTuple):
@@ -43,7 +43,8 @@ def with_vip(view, answer, *, asker, settings):
         holders = [one for one in holders if one.host != asker or facts["held"]]
         if facts["held"] and asker not in [one.host for one in holders]:
             place = facts["bindings"][0]
-            holders.append(Holder(asker, PGPOOL, place["interface"], place["mac"], True))
+            kind = next(_kind(proxy) for proxy in view["pgpools"] if proxy["host"] == asker)
+            holders.append(Holder(asker, kind, place["interface"], place["mac"], True))
     for other in facts.get("others") or ():
         holders = _added(view, holders, other)
     reason = facts.get("reason") if facts else (answer or {}).get("msg") or "no pgpool host could be reached"
@@ -51,8 +52,12 @@ def with_vip(view, answer, *, asker, settings):
     return dict(view, vip_seen=dict(seen, holders=[one._asdict() for one in holders]))
 
 
+def _kind(proxy):
+    return WITNESS if proxy["witness"] else PGPOOL
+
+
 def _told(proxy):
-    return Holder(proxy["host"], PGPOOL, proxy["vip_interface"], proxy["vip_mac"], True)
+    return Holder(proxy["host"], _kind(proxy), proxy["vip_interface"], proxy["vip_mac"], True)
 
 
 def _added(view, holders, other):
@@ -65,11 +70,11 @@ def _added(view, holders, other):
 
 
 def _owner(view, other):
-    for kind, servers in ((PGPOOL, view["pgpools"]), (DATABASE, view["nodes"])):
-        for server in servers:
-            if other["member"] is not None and server["address"] == other["member"]:
-                reachable = server["host_answered"] if kind == PGPOOL else server["answered"]
-                return Holder(server["host"], kind, None, other["mac"], reachable)
+    servers = [(_kind(proxy), proxy, proxy["host_answered"]) for proxy in view["pgpools"]]
+    servers += [(DATABASE, node, node["answered"]) for node in view["nodes"]]
+    for kind, server, reachable in servers:
+        if other["member"] is not None and server["address"] == other["member"]:
+            return Holder(server["host"], kind, None, other["mac"], reachable)
     return Holder(None, STRANGER, None, other["mac"], False)
 
 
@@ -86,6 +91,11 @@ def leaders(view):
     return {p["host"]: names.get(p["leader"], p["leader"]) for p in view["pgpools"] if p["reachable"] and p["leader"]}
 
 
+def able(view):
+    """The pgpools that may have the address: all but a witness, which only votes."""
+    return [proxy for proxy in view["pgpools"] if not proxy["witness"]]
+
+
 def serves(view, host):
     """Whether the pgpool of a host answers and knows the primary."""
     proxy = next((p for p in view["pgpools"] if p["host"] == host), None)
@@ -94,7 +104,7 @@ def serves(view, host):
 
 def right_holder(view):
     """Return ``(host, why)`` of the pgpool host that is to have the address; ``(None, why)`` when none can."""
-    serving = [p["host"] for p in view["pgpools"] if serves(view, p["host"])]
+    serving = [p["host"] for p in able(view) if serves(view, p["host"])]
     if not serving:
         return None, "no pgpool serves"
     holding = [one.host for one in holders_of(view)]
@@ -108,4 +118,16 @@ def right_holder(view):
     return (leading or serving)[0], "its pgpool serves"
 
 
-__all__ = ("DATABASE", "PGPOOL", "STRANGER", "Holder", "holders_of", "leaders", "right_holder", "serves", "with_vip")
+__all__ = (
+    "DATABASE",
+    "PGPOOL",
+    "STRANGER",
+    "WITNESS",
+    "Holder",
+    "able",
+    "holders_of",
+    "leaders",
+    "right_holder",
+    "serves",
+    "with_vip",
+)

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.claim import Claim, Claimed
@@ -50,6 +52,63 @@ def test_a_damaged_one_does_not_count(path, content):
     assert claim(path).read() is None
     claim(path).take()
     assert claim(path).read()
+
+
+def taking(one, outcome):
+    """A thread that takes it, and notes in ``outcome`` whether it got it."""
+
+    def take():
+        try:
+            one.take()
+            outcome.append("taken")
+        except Claimed:
+            outcome.append("refused")
+
+    return threading.Thread(target=take, daemon=True)
+
+
+def test_of_two_that_come_at_once_one_gets_it(path):
+    """The second one comes after the first has looked, and before it writes: an old note is looked at by its age."""
+    claim(path, "app-server3", now=0.0).take()
+    outcome, looks = [], []
+    second = taking(claim(path, "app-server1"), outcome)
+
+    def epoch():
+        if not looks:
+            second.start()
+            second.join(0.3)  # it would be through in a millisecond
+        looks.append(1)
+        return 1000.0
+
+    first = Claim(path, target="app-server2", limit=180, server="app-server1", epoch=epoch)
+    first.take()
+    second.join(5)
+    assert outcome == ["refused"]
+    assert claim(path).read()["target"] == "app-server2"
+
+
+def test_the_note_of_another_run_is_not_dropped(path):
+    """Ours was too old, and so it got the address to move."""
+    claim(path, now=1000).take()
+    claim(path, "app-server1", now=1200).take()
+    claim(path, now=1201).drop()
+    assert claim(path, now=1202).read()["target"] == "app-server1"
+    claim(path, now=1500).drop()  # it is too old itself
+    assert not os.path.exists(path)
+
+
+def test_who_looks_meanwhile_never_sees_half_a_note(path, monkeypatch):
+    """A damaged one does not count, and the other hosts are asked without the lock."""
+    claim(path).take()
+    seen, dump = [], json.dumps
+
+    def dumps(content):
+        seen.append(claim(path).read())
+        return dump(content)
+
+    monkeypatch.setattr(json, "dumps", dumps)
+    claim(path, now=1001).take()
+    assert seen == [{"target": "app-server2", "age": 0.0}]
 
 
 def test_it_can_be_dropped_twice(path):

@@ -35,6 +35,7 @@ class Host:
     def __init__(self, tmp_path, manager="keepalived", held=True, obeys=True):
         self.held, self.obeys, self.active = held, obeys, {"pgpool2.service", "keepalived.service"}
         self.commands, self.titles, self.clock = [], [BUSY, IDLE, OURS], Ticks()
+        self.last = {}  # when a program was run last
         folder = tmp_path / "pgops-vip"
         if manager == "keepalived":
             folder.mkdir()
@@ -49,6 +50,7 @@ class Host:
 
     def run(self, argv, **_options):
         self.commands.append(" ".join(argv))
+        self.last[argv[0]] = self.clock.now()
         if argv[0] == "ip":
             return CommandResult(argv, 0, self._addresses(), "")
         if argv[:2] == ("systemctl", "is-active"):
@@ -126,6 +128,33 @@ def test_the_watchdog_gives_it_up_by_a_stop_that_a_timer_undoes(tmp_path):
     assert host.handover.back() == {"changed": True}
     assert {"pgpool2.service"} < host.active and "pgops-move-vip.timer" not in host.active
     assert host.handover.back() == {"changed": False}
+
+
+def test_the_timer_does_not_run_while_a_quiet_moment_is_waited_for(tmp_path):
+    """It would start pgpool in the middle of the election."""
+    host = Host(tmp_path, "watchdog")
+    assert host.handover.away(drain=45)["drained"]["seconds"] >= 45
+    assert host.last["systemd-run"] >= 45
+
+
+def test_a_pgpool_that_somebody_else_has_stopped_stays_so(tmp_path):
+    """Only what the move has stopped is started: that has a timer."""
+    host = Host(tmp_path, "watchdog", held=False)
+    host.active.discard("pgpool2.service")
+    host.handover.claim.take()
+    assert not host.handover.would_change("back")
+    assert host.handover.back() == {"changed": False}
+    assert not host.did("systemctl start") and "pgpool2.service" not in host.active
+    assert host.handover.describe()["claim"] is None
+
+
+def test_a_pgpool_that_runs_again_only_loses_its_timer(tmp_path):
+    host = Host(tmp_path, "watchdog")
+    host.handover.away(drain=0)
+    host.active.add("pgpool2.service")
+    assert host.handover.would_change("back") and host.handover.back() == {"changed": True}
+    assert [done.split()[0] for done in host.did("systemctl start")] == ["systemd-run"]  # the timer's own
+    assert "pgops-move-vip.timer" not in host.active
 
 
 def test_an_address_that_outlives_its_pgpool(tmp_path):

@@ -25,6 +25,7 @@ def test_a_healthy_pair_may_move_it(manager):
     assert found["allowed"] and not found["already"] and found["warnings"] == []
     assert (found["holder"], found["others"], found["leftovers"]) == (HOLDER, [], [])
     assert (found["sessions"], found["busy"]) == (12, 3)
+    assert found["limits"]["timeout"] == {"watchdog": 40, "keepalived": 5}[manager]
     assert f"{TARGET} takes 10.1.7.100 over from {HOLDER} ({manager})" in found["message"]
 
 
@@ -32,6 +33,7 @@ def test_a_healthy_pair_may_move_it(manager):
 def test_where_it_is_already_nothing_is_asked_of_anybody(manager):
     case = m.case(manager)
     case["asked"] = {}
+    case["wanted"]["drain"] = 600
     found = gate(case, target=HOLDER)
     assert found["allowed"] and found["already"] and found["leftovers"] == []
 
@@ -57,6 +59,9 @@ CASES = [
         lambda c: (c["view"].update(vip_holders=[]), m.proxy(c, HOLDER).update(host_answered=False)),
         "not asked: app-server1",
     ),
+    # so long that the hosts would end it by themselves
+    ("keepalived", lambda c: c["wanted"].update(drain=60), "move_vip_drain (60 s) and move_vip_timeout (5 s)"),
+    ("watchdog", lambda c: c["wanted"].update(timeout=150), "move_vip_drain (2 s) and move_vip_timeout (150 s)"),
     # one at a time
     (
         "keepalived",

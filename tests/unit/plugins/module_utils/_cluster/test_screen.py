@@ -75,3 +75,9 @@ def test_a_holder_that_only_the_network_shows_is_on_the_screen():
         line_of(lines, "virtual IP")
     )
     assert line_of(lines, "app-server2").endswith("holds it") and "watchdog moves" in line_of(lines, "virtual IP")
+
+
+def test_a_single_pgpool_gets_the_virtual_ip_from_systemd():
+    view = build_view(c.DATABASES, c.PGPOOLS[:1], *c.healthy(), "10.1.7.100")
+    lines = render(with_vip(view, None, asker="", settings={"manager": "systemd"}), [], "healthy")
+    assert line_of(lines, "virtual IP").endswith("systemd binds 10.1.7.100")

@@ -97,6 +97,8 @@ CASES = {
         f"on the machine with {STRANGER['mac']}: {BY_HAND}".removesuffix("; until then: ")),
     "only a database host": (
         (FREE, FREE, [DB]), "vip_stranger", DB, f"{RELEASE.format(DB)} && {BIND.format(ONE)}"),
+    "only a database host, and no pgpool runs": (
+        (STOPPED, STOPPED, [DB]), "vip_stranger", DB, f"{RELEASE.format(DB)} && {RESTART.format(f'{ONE}:{TWO}')}"),
     "only a database host, by keepalived": (
         (FREE, FREE, [DB], KEEPALIVED), "vip_stranger", DB, f"{RELEASE.format(DB)} && {KRESTART.format(ONE)}"),
     "a holder that is stopped": (
@@ -203,6 +205,73 @@ def test_one_pgpool_has_no_leader_and_gets_it_back():
     settings = {"manager": WATCHDOG, "prefix": 24, "interfaces": {ONE: "eth0"}}
     (item,) = vip_findings(with_vip(view, None, asker="", settings=settings))
     assert item["command"] == BIND.format(ONE)
+
+
+ALONE = [dict(c.PGPOOLS[0]), dict(c.PGPOOLS[1], witness=True)]  # the second one only votes
+LED_BY_WITNESS, WITNESS_UP = said(c.pgpool(leader="10.1.7.105")), said(c.pgpool(leader="10.1.7.105"), TWO)
+DEAD_UP1 = said(c.no_pgpool(), ONE)
+
+
+@pytest.mark.parametrize("pgpools", [c.PGPOOLS[:1], ALONE], ids=["a single pgpool", "one beside a witness"])
+@pytest.mark.parametrize(
+    ("answer", "code", "command"),
+    [
+        (said(c.pgpool(leader=None)), "vip_nobody", BIND.format(ONE)),
+        (LED_BY_WITNESS, "vip_nobody", BIND.format(ONE)),
+        (STOPPED, "vip_nobody", RESTART.format(ONE)),
+        (c.DEAD, "vip_nobody", f"look at {ONE} itself"),
+        (DEAD_UP1, "vip_dead", RESTART.format(ONE)),
+    ],
+)
+def test_the_only_one_that_may_have_it_has_nothing_of_keepalived(pgpools, answer, code, command):
+    """Systemd binds the address there, whatever pgops_vip_manager says, and a witness does not serve in its place."""
+    answers = {ONE: answer, TWO: LED_BY_WITNESS}
+    view = build_view(c.DATABASES, pgpools, dict(c.healthy()[0]), answers, "10.1.7.100")
+    settings = {"manager": "systemd", "prefix": 24, "interfaces": {ONE: "eth0", TWO: "eth0"}}
+    (item,) = vip_findings(with_vip(view, None, asker="", settings=settings))
+    assert (item["code"], item["command"]) == (code, command)
+
+
+THREE = "app-server3"
+VOTES = dict(c.PGPOOLS[1], name=THREE, pgpool_id=2, address="10.1.7.108", witness=True)
+LEADS, LEADS_UP = said(c.pgpool(leader="10.1.7.108")), said(c.pgpool(leader="10.1.7.108"))
+LEADS_UP["pgpool"]["vip"] = {"address": "10.1.7.100", "held": True, "interface": "eth0", "mac": "02:42:0a:01:07:6c"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "host", "command"),
+    [
+        ((LEADS, LEADS, LEADS), "vip_nobody", None, KRESTART.format(f"{ONE}:{TWO}")),
+        ((STOPPED, STOPPED, LEADS), "vip_nobody", None, RESTART.format(f"{ONE}:{TWO}")),
+        ((STOPPED, STOPPED, STOPPED), "vip_nobody", None, RESTART.format(f"{ONE}:{TWO}")),
+        ((c.DEAD, c.DEAD, LEADS), "vip_nobody", None, f"look at {ONE} and {TWO} itself"),
+        ((LEADS, LEADS, LEADS_UP), "vip_stranger", THREE, f"{RELEASE.format(THREE)} && {KRESTART.format(ONE)}"),
+        ((LEAD2_UP1, LEADS, LEADS_UP), "vip_stranger", THREE, f"{RELEASE.format(THREE)} && {BIND.format(ONE)}"),
+        ((STOPPED, STOPPED, LEADS_UP), "vip_stranger", THREE,
+         f"{RELEASE.format(THREE)} && {RESTART.format(f'{ONE}:{TWO}')}"),
+        ((c.DEAD, c.DEAD, LEADS_UP), "vip_stranger", THREE, RELEASE.format(THREE)),
+        ((DEAD_UP1, STOPPED, LEADS), "vip_dead", ONE, RESTART.format(ONE)),
+    ],
+)  # fmt: skip
+def test_a_witness_never_is_to_have_it_and_has_no_keepalived(answers, code, host, command):
+    view = build_view(
+        c.DATABASES, [*c.PGPOOLS, VOTES], dict(c.healthy()[0]), dict(zip((ONE, TWO, THREE), answers)), "10.1.7.100"
+    )
+    settings = {"manager": KEEPALIVED, "prefix": 24, "interfaces": dict.fromkeys((ONE, TWO, THREE), "eth0")}
+    (item,) = vip_findings(with_vip(view, None, asker="", settings=settings))
+    assert (item["code"], item["host"], item["command"]) == (code, host, command)
+    assert code != "vip_stranger" or "is a witness" in item["message"] or "as does app-server1" in item["message"]
+
+
+def test_a_witness_that_the_network_shows_is_one():
+    view = build_view(c.DATABASES, [*c.PGPOOLS, VOTES], c.healthy()[0], {ONE: FREE, TWO: FREE}, "10.1.7.100")
+    told = {"mac": "02:42:0a:01:07:6c", "member": "10.1.7.108"}
+    answer = {"vip": {"held": False, "bindings": [], "asked": True, "reason": None, "others": [told]}}
+    found = with_vip(view, answer, asker=ONE, settings={"manager": KEEPALIVED})
+    assert [(one.host, one.kind, one.reachable) for one in holders_of(found)] == [(THREE, "witness", False)]
+    itself = {"vip": {"held": True, "bindings": [{"interface": "eth0", "mac": "x"}], "others": []}}
+    (holder,) = holders_of(with_vip(view, itself, asker=THREE, settings={"manager": KEEPALIVED}))
+    assert (holder.host, holder.kind) == (THREE, "witness")
 
 
 def test_who_looked_again_is_believed():
