@@ -34,7 +34,10 @@ KEEPALIVED = "keepalived"
 
 
 class Fault(t.NamedTuple):
-    """One way to break. ``moves``: has another host to have the address then?"""
+    """One way to break.
+
+    ``moves``: has another host to have the address then? ``splits``: do the pgpools not hear each other meanwhile?
+    """
 
     what: str
     do: t.Callable
@@ -43,6 +46,7 @@ class Fault(t.NamedTuple):
     managers: tuple = ("watchdog", KEEPALIVED, "systemd")
     fails_over: bool = False
     pgpools: int = 1  # at least so many
+    splits: bool = False
 
 
 def _on_holder(command):
@@ -129,28 +133,33 @@ FAULTS = {
         _on_holder("kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)"),
         moves=False,
     ),
-    "host_killed": Fault("the holder's host loses power", _lab(("cut",), ("kill",)), _lab(("start",))),
+    "host_killed": Fault("the holder's host loses power", _lab(("cut",), ("kill",)), _lab(("start",)), splits=True),
     # Who thaws had the address and may go on with it: one of the two has it then.
-    "host_frozen": Fault("the holder's host freezes, and thaws later", _lab(("pause",)), _lab(("unpause",)), None),
+    "host_frozen": Fault(
+        "the holder's host freezes, and thaws later", _lab(("pause",)), _lab(("unpause",)), None, splits=True
+    ),
     "host_frozen_and_cut": Fault(
         "the holder's host freezes and its link goes down; later it thaws, the link is up first",
         _lab(("pause",), ("cut",)),
         _lab(("heal",), ("unpause",)),
         None,
+        splits=True,
     ),
-    "holder_cut_off": Fault("the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",))),
+    "holder_cut_off": Fault("the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",)), splits=True),
     "other_killed": Fault(
         "the host of another pgpool loses power",
         _lab(("cut",), ("kill",), on="other"),
         _lab(("start",), on="other"),
         False,
         pgpools=2,
+        splits=True,
     ),
     "cut_apart": Fault(
         "the holder and the other pgpools cannot reach each other, all else can",
         *_no_arrival(_apart),
         None,
         pgpools=2,
+        splits=True,
     ),
     "holder_cut_from_databases": Fault(
         "the holder cannot reach the databases",
@@ -171,12 +180,11 @@ FAULTS = {
         fails_over=True,
     ),
     "keepalived_killed": Fault(
-        "SIGKILL of keepalived on the holder", _kill_keepalived("parent"), moves=None, managers=(KEEPALIVED,)
+        "SIGKILL of keepalived on the holder", _kill_keepalived("parent"), managers=(KEEPALIVED,)
     ),
     "keepalived_child_killed": Fault(
         "SIGKILL of keepalived's VRRP process on the holder",
         _kill_keepalived("child"),
-        moves=None,
         managers=(KEEPALIVED,),
     ),
 }
