@@ -88,21 +88,106 @@ def test_before_4_2_it_names_itself_and_the_others():
     assert "other_pgpool_hostname2" not in values
 
 
+def said(text):
+    """The comments of a pgpool.conf as one line."""
+    return " ".join(line[1:].strip() for line in text.splitlines() if line.startswith("#"))
+
+
+RESIGNS = "A pgpool that reaches none of its trusted servers resigns instead of judging."
+EACH_HALF = "The price: when the network is cut in two, each half has {0}."
+CUT_OFF = "One that is cut off from the others decides nothing."
+QUORUMS = {
+    (2, "auto"): (
+        "2 pgpools have a vote each, and 1 vote decides. When one is lost, the other one goes on alone.",
+        EACH_HALF.format("1 vote"),
+        RESIGNS,
+    ),
+    (2, "majority"): (
+        "2 pgpools have a vote each, and 2 votes decide. When one is lost, {nobody} until it is back.",
+        CUT_OFF,
+    ),
+    (3, "auto"): (
+        "3 pgpools have a vote each, and 2 votes decide. When one is lost, the others go on; when 2 are lost, "
+        "{nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+    (3, "half_votes"): (
+        "3 pgpools have a vote each, and 2 votes decide: an odd number has no halves. When one is lost, the others go "
+        "on; when 2 are lost, {nobody} until one of them is back.",
+        CUT_OFF,
+        RESIGNS,
+    ),
+    (4, "auto"): (
+        "4 pgpools have a vote each, and 2 votes decide. When one is lost, or 2 are, the others go on; when 3 are "
+        "lost, {nobody} until one of them is back.",
+        EACH_HALF.format("2 votes"),
+        RESIGNS,
+    ),
+    (4, "majority"): (
+        "4 pgpools have a vote each, and 3 votes decide. When one is lost, the others go on; when 2 are lost, "
+        "{nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+    (5, "auto"): (
+        "5 pgpools have a vote each, and 3 votes decide. When one is lost, or 2 are, the others go on; when 3 are "
+        "lost, {nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+}
+
+
 @pytest.mark.parametrize(
     "pgpools, quorum, half_votes, trusted",
     [
         (2, "auto", "on", "'10.1.7.106,10.1.7.107'"),
         (3, "auto", "off", "''"),
         (4, "auto", "on", "'10.1.7.106,10.1.7.107'"),
+        (5, "auto", "off", "''"),
         (2, "majority", "off", "''"),
+        (4, "majority", "off", "''"),
         (3, "half_votes", "on", "'10.1.7.106,10.1.7.107'"),
     ],
 )
-def test_quorum(pgpools, quorum, half_votes, trusted):
-    values = conf(pgpools=pgpools, pgops_quorum=quorum)
+@pytest.mark.parametrize("manager", ["keepalived", "watchdog"])
+def test_quorum(pgpools, quorum, half_votes, trusted, manager):
+    text = render("pgpool", "pgpool.conf.j2", cluster(2, pgpools, pgops_quorum=quorum, pgops_vip_manager=manager))
+    values = settings.parse(text)
     assert values["enable_consensus_with_half_votes"] == half_votes
     assert values["trusted_servers"] == trusted
     assert values["failover_when_quorum_exists"] == "on"
+    nobody = "nobody fails over" + (" or has the address" if manager == "watchdog" else "")
+    wanted = " ".join(QUORUMS[pgpools, quorum]).format(nobody=nobody)
+    assert wanted in said(text)
+    assert said(text).count("vote each") == 1
+    assert [line for line in (EACH_HALF[:20], RESIGNS, CUT_OFF) if (line in said(text)) != (line in wanted)] == []
+
+
+@pytest.mark.parametrize("votes", range(2, 8))
+@pytest.mark.parametrize("quorum", ["auto", "majority", "half_votes"])
+def test_as_many_votes_decide_as_pgpool_counts(votes, quorum):
+    """In its source: half of an even number with half votes, else the least number that is more than half."""
+    values = conf(pgpools=votes, pgops_quorum=quorum)
+    half = values["enable_consensus_with_half_votes"] == "on" and votes % 2 == 0
+    decide = votes // 2 if half else votes // 2 + 1
+    assert int(value_of("pgpool", "{{ __pgpool_votes_needed }}", cluster(2, votes, pgops_quorum=quorum))) == decide
+
+
+def test_the_quorum_of_two_and_a_witness():
+    variables = cluster(pgpools=3, pgops_vip_manager="keepalived")
+    variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = True
+    text = said(render("pgpool", "pgpool.conf.j2", variables))
+    assert (
+        "3 pgpools have a vote each (app-server3 is a witness: it never has the address), and 2 votes decide. When one "
+        "is lost, the others go on; when 2 are lost, nobody fails over until one of them is back. " + CUT_OFF
+    ) in text
+
+
+def test_a_single_pgpool_says_who_decides():
+    text = said(render("pgpool", "pgpool.conf.j2", cluster(2, 1)))
+    assert (
+        "A single pgpool decides alone. When it is lost, nobody fails over or serves until systemd has started" in text
+    )
+    assert "vote" not in text
 
 
 def test_trusted_servers_can_be_named():
