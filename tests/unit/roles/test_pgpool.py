@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, pending, settings
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
 
 from .rendering import cluster, render, value_of, variables_of
@@ -215,15 +215,69 @@ def test_with_keepalived_neither_pgpool_nor_systemd_touches_the_address():
     assert "ip addr" not in unit and "vip_down" not in unit and "RestartSec=2" in unit
 
 
-@pytest.mark.parametrize(
-    "profile, period, timeout, retries, deadtime", [("fast", 1, 2, 1, 3), ("conservative", 60, 20, 3, 30)]
-)
-def test_timing_profiles(profile, period, timeout, retries, deadtime):
+PROFILES = {
+    "fast": {
+        "health_check_period": 1,
+        "health_check_timeout": 2,
+        "health_check_max_retries": 1,
+        "health_check_retry_delay": 5,
+        "connect_timeout": 1000,
+        "sr_check_period": 2,
+        "wd_interval": 1,
+        "wd_heartbeat_keepalive": 1,
+        "wd_heartbeat_deadtime": 3,
+    },
+    "conservative": {
+        "health_check_period": 60,
+        "health_check_timeout": 20,
+        "health_check_max_retries": 3,
+        "health_check_retry_delay": 1,
+        "connect_timeout": 10000,
+        "sr_check_period": 10,
+        "wd_interval": 10,
+        "wd_heartbeat_keepalive": 2,
+        "wd_heartbeat_deadtime": 30,
+    },
+}
+# What the role works out, beside what the profile says: each with its reason where it stands.
+DERIVED = ("num_init_children", "wd_priority", "wd_authkey", "enable_consensus_with_half_votes", "trusted_servers")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_timing_profiles(profile):
     values = conf(pgops_timing_profile=profile)
-    seen = [values[f"health_check_{name}"] for name in ("period", "timeout", "max_retries")] + [
-        values["wd_heartbeat_deadtime"]
-    ]
-    assert seen == [str(number) for number in (period, timeout, retries, deadtime)]
+    assert {name: int(values[name]) for name in PROFILES[profile]} == PROFILES[profile]
+    assert list(variables_of("pgpool")["__pgpool_timing_profiles"][profile]) == list(PROFILES[profile])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("quorum", ["auto", "majority"])
+def test_each_derived_value_stands_below_its_reason(version, profile, quorum):
+    variables = cluster(__pgpool_version=version, pgops_timing_profile=profile, pgops_quorum=quorum)
+    lines = render("pgpool", "pgpool.conf.j2", variables).splitlines()
+    reasons = []
+    for name in (*PROFILES[profile], *DERIVED):
+        (number,) = [number for number, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        assert lines[number - 1].startswith("# "), f"{name}: {lines[number - 1]}"
+        reasons.append(lines[number - 1])
+    assert len(set(reasons)) == len(reasons), "each has its own"
+
+
+@pytest.mark.parametrize("profile, seconds", [("fast", 10), ("conservative", 143)])
+def test_how_late_a_silent_server_is_noticed(profile, seconds):
+    text = render("pgpool", "pgpool.conf.j2", cluster(pgops_timing_profile=profile))
+    assert f"period + (retries + 1) * timeout + retries * delay: {seconds} s" in said(text)
+    assert ("pgops-backend-monitor" in text) == (profile == "fast")
+
+
+def test_a_reason_alone_is_nothing_to_restart_for():
+    text = render("pgpool", "pgpool.conf.j2", cluster())
+    bare = "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))
+    before, after = pending.Record(bare, {}), pending.Record(text, {})
+    for one, other in ((before, after), (after, before)):
+        due = pending.plan(running=True, started=one, loaded=one, wanted=other, version="4.3.5")
+        assert due == pending.Pending("none", ())
 
 
 @pytest.mark.parametrize("profile", ["fast", "conservative"])
