@@ -40,6 +40,17 @@ def test_pgpool_settings_of_somebody_else_are_refused(lab):
         lab.run("app-server2", "mv /root/pgpool.conf /etc/pgpool2/pgpool.conf")
 
 
+@pytest.mark.matrix
+def test_keepalived_settings_of_somebody_else_are_refused(lab):
+    path, ours = "/etc/keepalived/keepalived.conf", "/root/keepalived.conf"
+    lab.run("app-server2", f"cp -a {path} {ours} && echo 'global_defs {{ }}' > {path}")
+    try:
+        refused(lab, "app-server2", path, "pgops_vip_manager: watchdog")
+        assert lab.run("app-server2", f"cat {path}") == "global_defs { }\n"
+    finally:
+        lab.run("app-server2", f"mv {ours} {path}")
+
+
 @pytest.mark.parametrize(
     "settings, rules",
     [

@@ -54,10 +54,11 @@ def objects(lab):
         "CREATE SCHEMA routing",
         "CREATE TABLE routing.notes (id serial PRIMARY KEY, said text)",
         "INSERT INTO routing.notes (said) VALUES ('first')",
+        "CREATE TABLE routing.leftovers AS SELECT generate_series(1, 100) AS id",
         "CREATE SEQUENCE routing.numbers",
         "CREATE FUNCTION routing.note(text) RETURNS int LANGUAGE sql"
         " AS 'INSERT INTO routing.notes (said) VALUES ($1) RETURNING id'",
-        "GRANT USAGE ON SCHEMA routing TO PUBLIC",
+        "GRANT ALL ON SCHEMA routing TO PUBLIC",
         "GRANT ALL ON ALL TABLES IN SCHEMA routing TO PUBLIC",
         "GRANT ALL ON ALL SEQUENCES IN SCHEMA routing TO PUBLIC",
     ):
@@ -194,6 +195,7 @@ def parent(lab, proxy):
 WRITES = {
     "insert": f"INSERT INTO routing.notes (said) VALUES ('x') RETURNING {WHO[7:]}",
     "update": f"UPDATE routing.notes SET said = 'y' WHERE id = 1 RETURNING {WHO[7:]}",
+    "delete": f"DELETE FROM routing.leftovers WHERE id = (SELECT min(id) FROM routing.leftovers) RETURNING {WHO[7:]}",
     "select for update": f"SELECT {WHO[7:]} FROM routing.notes WHERE id = 1 FOR UPDATE",
     "select for share": f"SELECT {WHO[7:]} FROM routing.notes WHERE id = 1 FOR SHARE",
     "a CTE that writes": "WITH new AS (INSERT INTO routing.notes (said) VALUES ('z') RETURNING id) "
@@ -212,6 +214,27 @@ def test_what_writes_reaches_the_primary(lab, cluster, objects, door, kind):
     with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
         assert client.server(WRITES[kind]) == cluster.primary
         assert client.server() == cluster.standby, "one such statement does not change where the session reads"
+
+
+DDL = {  # and what the primary then says to COLUMNS
+    "DROP TABLE IF EXISTS routing.made": "",
+    "CREATE TABLE routing.made (id int)": "id",
+    "ALTER TABLE routing.made ADD said text": "id,said",
+    "CREATE INDEX ON routing.made (said)": "id,said",
+    "TRUNCATE routing.made": "id,said",
+    "DROP TABLE routing.made": "",
+}
+COLUMNS = """SELECT coalesce(string_agg(attname, ',' ORDER BY attnum), '') FROM pg_attribute
+             WHERE attrelid = to_regclass('routing.made') AND attnum > 0"""
+
+
+def test_ddl_reaches_the_primary(lab, cluster, objects, door):
+    """No row says where it went, but a standby refuses it, and the primary has it at once."""
+    with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
+        for statement, columns in DDL.items():
+            client.ask(statement)
+            assert lab.sql(cluster.primary, COLUMNS, database="appdb") == [(columns,)], statement
+            assert client.server() == cluster.standby, "it does not change where the session reads"
 
 
 def test_currval_and_lastval_are_those_of_the_session(lab, cluster, objects, door):

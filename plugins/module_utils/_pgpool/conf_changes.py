@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from . import pending, settings
+from . import settings
+from .applies import applies_by
 
 
 class Change(t.NamedTuple):
@@ -67,7 +68,10 @@ def _plain(value):
 
 def _apply(here, name, old, new):
     # A reload reads what is in the file: what is no longer there stays as it was.
-    return "restart" if new.entry(name) is None else pending.applies_by(here, old.entry(name) is not None, old.version)
+    if new.entry(name) is None:
+        return "restart"
+    before = old.entry(name)
+    return applies_by(here, before.written if before else None, new.entry(name).written, old.version)
 
 
 __all__ = ("Change", "changes")

@@ -179,8 +179,9 @@ ABOUT_PGPOOLS = {
     ),
     "stale_cache": Text(
         ERROR,
-        "a write through one pgpool does not reach the cache of another, which goes on giving the old rows",
-        "set it to off, or memqcache_method to memcached with one server for all",
+        "a write through one pgpool does not remove what another has cached, which goes on giving the old rows; with "
+        "memcached too, since each pgpool knows only by itself which answers a table is part of",
+        "set it to off",
     ),
     "state_cleaned_up": Text(
         WARNING,

@@ -100,10 +100,11 @@ def pcp(view, _facts):
 
 
 def cache(view, facts):
-    """The memory of one host is not shared by another."""
+    """What one pgpool has cached is not removed by a write through another, wherever it is kept."""
     count = pgpools_of(view, facts)
-    if view.value("memory_cache_enabled") and view.value("memqcache_method") == "shmem" and count > 1:
-        yield view.problem("stale_cache", "memory_cache_enabled", f"is on in shared memory, with {count} pgpools")
+    if view.value("memory_cache_enabled") and count > 1:
+        method = view.value("memqcache_method")
+        yield view.problem("stale_cache", "memory_cache_enabled", f"is on ({method}), with {count} pgpools")
 
 
 def memory_of_nodes(view, _facts):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 
 from . import conf_file, setting_values, settings
+from .applies import WHERE_A_NODE_IS, applies_by, keeps_a_flag
 
 RELOADABLE_FILES = ("pool_hba.conf", "pool_passwd")
 FILES_READ_AT_START = ("pgpool_node_id", ".pgpoolkey")
@@ -41,25 +42,39 @@ def plan(*, running, started, loaded, wanted, version):
         return Pending("start", ("pgpool is not running",))
     if started.conf is None or loaded.conf is None:
         return Pending("restart", ("it was not started with this configuration",))
-    restart = _settings_for("restart", started, wanted, version) + _files(FILES_READ_AT_START, started, wanted)
+    conf = settings.parse(wanted.conf)
+    restart = _settings_for("restart", _running(started, loaded), conf, version)
+    restart += _files(FILES_READ_AT_START, started, wanted)
     restart += [name for name in _left_out(loaded, wanted, version) if name not in restart]
     if restart:
         return Pending("restart", tuple(restart))
-    reload = _settings_for("reload", loaded, wanted, version) + _files(RELOADABLE_FILES, loaded, wanted)
+    reload = _settings_for("reload", settings.parse(loaded.conf), conf, version)
+    reload += _files(RELOADABLE_FILES, loaded, wanted)
     return Pending("reload", tuple(reload)) if reload else Pending("none", ())
 
 
-def _settings_for(apply, before, after, version):
-    old, new = settings.parse(before.conf), settings.parse(after.conf)
+def _running(started, loaded):
+    """What it was started with, and the nodes that a reload has added since: they are where they were added."""
+    first, later = settings.parse(started.conf), settings.parse(loaded.conf)
+    return {**{name: later[name] for name in later if settings.bare(name) in WHERE_A_NODE_IS}, **first}
+
+
+def _settings_for(apply, old, new, version):
     changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    return [name for name in changed if applies_by(name, name in old, version) == apply]
+    return [name for name in changed if applies_by(name, old.get(name), new.get(name), version) == apply]
 
 
 def _left_out(loaded, wanted, version):
     """What it took and the file no longer has. A reload only reads what is there: the rest stays as it was."""
-    there = {entry.name for entry in conf_file.read(wanted.conf).entries}
-    gone = {entry.name: entry.value for entry in conf_file.read(loaded.conf).entries if entry.name not in there}
-    return sorted(name for name, value in gone.items() if not _is_default(name, value, version))
+    there = {entry.name: entry.value for entry in conf_file.read(wanted.conf).entries}
+    taken = {entry.name: entry.value for entry in conf_file.read(loaded.conf).entries}
+    gone = [name for name, value in taken.items() if name not in there and not _is_default(name, value, version)]
+    return sorted([*gone, *_flags_left_out(taken, there, version)])
+
+
+def _flags_left_out(taken, there, version):
+    flags = [name for name in taken if settings.bare(name) == "backend_flag" and name in there]
+    return [name for name in flags if keeps_a_flag(taken[name], there[name], version)]
 
 
 def _is_default(name, value, version):
@@ -70,19 +85,8 @@ def _is_default(name, value, version):
         return False
 
 
-def applies_by(name, was_there, version):
-    """Return what applies a change of a setting: restart, reload, or None for a name that this version ignores."""
-    known = settings.lookup(name, version)
-    if known is None:
-        return None
-    if name.startswith(("backend_hostname", "backend_port")):
-        # A backend can be added by a reload; only an existing one cannot be moved or taken away.
-        return "restart" if was_there else "reload"
-    return known.apply
-
-
 def _files(names, before, after):
     return [name for name in names if before.digests.get(name) != after.digests.get(name)]
 
 
-__all__ = ("FILES_READ_AT_START", "RELOADABLE_FILES", "Pending", "Record", "applies_by", "plan")
+__all__ = ("FILES_READ_AT_START", "RELOADABLE_FILES", "Pending", "Record", "plan")

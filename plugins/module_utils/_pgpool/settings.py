@@ -51,7 +51,11 @@ READ_AT_START = (
     "other_pgpool_port",
     "other_wd_port",
     "pgpool_port",
+    "trusted_server_command",
     "wd_authkey",
+    "wd_lifecheck_dbname",
+    "wd_lifecheck_password",
+    "wd_lifecheck_user",
     "wd_port",
 )
 

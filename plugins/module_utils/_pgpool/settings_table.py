@@ -12,7 +12,8 @@ range of versions in which nothing changed:
 * name; ``[n]`` wants the number of a node behind it, ``[n?]`` takes one (then it is that node's alone)
 * kind: bool, int (32 bits), long, real, text, list, enum, flags; with its unit (ms, s, min, B, kB), and its range or
   words (``@name`` is in WORDS). Units can be written from 4.2 on; before, a number is in the unit named here.
-* what applies a change: CFGCXT_INIT is "restart", everything else "reload"
+* what applies a change: CFGCXT_INIT is "restart", everything else "reload". What a reload leaves as it was all the same
+  is in settings.py (READ_AT_START) and applies.py
 * first and last version; the default that is compiled in (the sample files say other things now and then)
 """
 

@@ -21,6 +21,8 @@ if timeout 1 bash -c "$question" "$port" 2>/dev/null; then
   [[ $(ps -o state= -p "$pid") != [Tt]* ]]
   exit
 fi
-[[ -s $mark ]] && exit 0
-if pgrep -P "$pid" -f 'wait for connection request' >/dev/null; then exit 1; fi
+# failover.sh takes its mark away at its end. One that was killed leaves it, and believes it itself for ten minutes.
+[[ -s $mark && -n $(find "$mark" -mmin -10) ]] && exit 0
+# Not the process for PCP, which waits for connection requests of its own.
+if pgrep -P "$pid" -f '^pgpool: wait for connection request' >/dev/null; then exit 1; fi
 [[ $(ps -o state= -p "$pid") != [Tt]* ]]

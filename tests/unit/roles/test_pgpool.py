@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, pending, settings
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
 
 from .rendering import cluster, render, value_of, variables_of
@@ -88,21 +88,106 @@ def test_before_4_2_it_names_itself_and_the_others():
     assert "other_pgpool_hostname2" not in values
 
 
+def said(text):
+    """The comments of a pgpool.conf as one line."""
+    return " ".join(line[1:].strip() for line in text.splitlines() if line.startswith("#"))
+
+
+RESIGNS = "A pgpool that reaches none of its trusted servers resigns instead of judging."
+EACH_HALF = "The price: when the network is cut in two, each half has {0}."
+CUT_OFF = "One that is cut off from the others decides nothing."
+QUORUMS = {
+    (2, "auto"): (
+        "2 pgpools have a vote each, and 1 vote decides. When one is lost, the other one goes on alone.",
+        EACH_HALF.format("1 vote"),
+        RESIGNS,
+    ),
+    (2, "majority"): (
+        "2 pgpools have a vote each, and 2 votes decide. When one is lost, {nobody} until it is back.",
+        CUT_OFF,
+    ),
+    (3, "auto"): (
+        "3 pgpools have a vote each, and 2 votes decide. When one is lost, the others go on; when 2 are lost, "
+        "{nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+    (3, "half_votes"): (
+        "3 pgpools have a vote each, and 2 votes decide: an odd number has no halves. When one is lost, the others go "
+        "on; when 2 are lost, {nobody} until one of them is back.",
+        CUT_OFF,
+        RESIGNS,
+    ),
+    (4, "auto"): (
+        "4 pgpools have a vote each, and 2 votes decide. When one is lost, or 2 are, the others go on; when 3 are "
+        "lost, {nobody} until one of them is back.",
+        EACH_HALF.format("2 votes"),
+        RESIGNS,
+    ),
+    (4, "majority"): (
+        "4 pgpools have a vote each, and 3 votes decide. When one is lost, the others go on; when 2 are lost, "
+        "{nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+    (5, "auto"): (
+        "5 pgpools have a vote each, and 3 votes decide. When one is lost, or 2 are, the others go on; when 3 are "
+        "lost, {nobody} until one of them is back.",
+        CUT_OFF,
+    ),
+}
+
+
 @pytest.mark.parametrize(
     "pgpools, quorum, half_votes, trusted",
     [
         (2, "auto", "on", "'10.1.7.106,10.1.7.107'"),
         (3, "auto", "off", "''"),
         (4, "auto", "on", "'10.1.7.106,10.1.7.107'"),
+        (5, "auto", "off", "''"),
         (2, "majority", "off", "''"),
+        (4, "majority", "off", "''"),
         (3, "half_votes", "on", "'10.1.7.106,10.1.7.107'"),
     ],
 )
-def test_quorum(pgpools, quorum, half_votes, trusted):
-    values = conf(pgpools=pgpools, pgops_quorum=quorum)
+@pytest.mark.parametrize("manager", ["keepalived", "watchdog"])
+def test_quorum(pgpools, quorum, half_votes, trusted, manager):
+    text = render("pgpool", "pgpool.conf.j2", cluster(2, pgpools, pgops_quorum=quorum, pgops_vip_manager=manager))
+    values = settings.parse(text)
     assert values["enable_consensus_with_half_votes"] == half_votes
     assert values["trusted_servers"] == trusted
     assert values["failover_when_quorum_exists"] == "on"
+    nobody = "nobody fails over" + (" or has the address" if manager == "watchdog" else "")
+    wanted = " ".join(QUORUMS[pgpools, quorum]).format(nobody=nobody)
+    assert wanted in said(text)
+    assert said(text).count("vote each") == 1
+    assert [line for line in (EACH_HALF[:20], RESIGNS, CUT_OFF) if (line in said(text)) != (line in wanted)] == []
+
+
+@pytest.mark.parametrize("votes", range(2, 8))
+@pytest.mark.parametrize("quorum", ["auto", "majority", "half_votes"])
+def test_as_many_votes_decide_as_pgpool_counts(votes, quorum):
+    """In its source: half of an even number with half votes, else the least number that is more than half."""
+    values = conf(pgpools=votes, pgops_quorum=quorum)
+    half = values["enable_consensus_with_half_votes"] == "on" and votes % 2 == 0
+    decide = votes // 2 if half else votes // 2 + 1
+    assert int(value_of("pgpool", "{{ __pgpool_votes_needed }}", cluster(2, votes, pgops_quorum=quorum))) == decide
+
+
+def test_the_quorum_of_two_and_a_witness():
+    variables = cluster(pgpools=3, pgops_vip_manager="keepalived")
+    variables["hostvars"]["app-server3"]["pgops_pgpool_witness"] = True
+    text = said(render("pgpool", "pgpool.conf.j2", variables))
+    assert (
+        "3 pgpools have a vote each (app-server3 is a witness: it never has the address), and 2 votes decide. When one "
+        "is lost, the others go on; when 2 are lost, nobody fails over until one of them is back. " + CUT_OFF
+    ) in text
+
+
+def test_a_single_pgpool_says_who_decides():
+    text = said(render("pgpool", "pgpool.conf.j2", cluster(2, 1)))
+    assert (
+        "A single pgpool decides alone. When it is lost, nobody fails over or serves until systemd has started" in text
+    )
+    assert "vote" not in text
 
 
 def test_trusted_servers_can_be_named():
@@ -130,15 +215,69 @@ def test_with_keepalived_neither_pgpool_nor_systemd_touches_the_address():
     assert "ip addr" not in unit and "vip_down" not in unit and "RestartSec=2" in unit
 
 
-@pytest.mark.parametrize(
-    "profile, period, timeout, retries, deadtime", [("fast", 1, 2, 1, 3), ("conservative", 60, 20, 3, 30)]
-)
-def test_timing_profiles(profile, period, timeout, retries, deadtime):
+PROFILES = {
+    "fast": {
+        "health_check_period": 1,
+        "health_check_timeout": 2,
+        "health_check_max_retries": 1,
+        "health_check_retry_delay": 5,
+        "connect_timeout": 1000,
+        "sr_check_period": 2,
+        "wd_interval": 1,
+        "wd_heartbeat_keepalive": 1,
+        "wd_heartbeat_deadtime": 3,
+    },
+    "conservative": {
+        "health_check_period": 60,
+        "health_check_timeout": 20,
+        "health_check_max_retries": 3,
+        "health_check_retry_delay": 1,
+        "connect_timeout": 10000,
+        "sr_check_period": 10,
+        "wd_interval": 10,
+        "wd_heartbeat_keepalive": 2,
+        "wd_heartbeat_deadtime": 30,
+    },
+}
+# What the role works out, beside what the profile says: each with its reason where it stands.
+DERIVED = ("num_init_children", "wd_priority", "wd_authkey", "enable_consensus_with_half_votes", "trusted_servers")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_timing_profiles(profile):
     values = conf(pgops_timing_profile=profile)
-    seen = [values[f"health_check_{name}"] for name in ("period", "timeout", "max_retries")] + [
-        values["wd_heartbeat_deadtime"]
-    ]
-    assert seen == [str(number) for number in (period, timeout, retries, deadtime)]
+    assert {name: int(values[name]) for name in PROFILES[profile]} == PROFILES[profile]
+    assert list(variables_of("pgpool")["__pgpool_timing_profiles"][profile]) == list(PROFILES[profile])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("quorum", ["auto", "majority"])
+def test_each_derived_value_stands_below_its_reason(version, profile, quorum):
+    variables = cluster(__pgpool_version=version, pgops_timing_profile=profile, pgops_quorum=quorum)
+    lines = render("pgpool", "pgpool.conf.j2", variables).splitlines()
+    reasons = []
+    for name in (*PROFILES[profile], *DERIVED):
+        (number,) = [number for number, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        assert lines[number - 1].startswith("# "), f"{name}: {lines[number - 1]}"
+        reasons.append(lines[number - 1])
+    assert len(set(reasons)) == len(reasons), "each has its own"
+
+
+@pytest.mark.parametrize("profile, seconds", [("fast", 10), ("conservative", 143)])
+def test_how_late_a_silent_server_is_noticed(profile, seconds):
+    text = render("pgpool", "pgpool.conf.j2", cluster(pgops_timing_profile=profile))
+    assert f"period + (retries + 1) * timeout + retries * delay: {seconds} s" in said(text)
+    assert ("pgops-backend-monitor" in text) == (profile == "fast")
+
+
+def test_a_reason_alone_is_nothing_to_restart_for():
+    text = render("pgpool", "pgpool.conf.j2", cluster())
+    bare = "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("#"))
+    before, after = pending.Record(bare, {}), pending.Record(text, {})
+    for one, other in ((before, after), (after, before)):
+        due = pending.plan(running=True, started=one, loaded=one, wanted=other, version="4.3.5")
+        assert due == pending.Pending("none", ())
 
 
 @pytest.mark.parametrize("profile", ["fast", "conservative"])

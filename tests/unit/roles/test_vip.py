@@ -9,9 +9,10 @@ import re
 import subprocess
 
 import pytest
+import yaml
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_manager import default_manager
 
-from .rendering import cluster, render, value_of
+from .rendering import ROLES, cluster, render, value_of
 
 FAKE_SS = """#!/bin/bash
 echo "ss $* (pgpool_down: $(cat {run}/pgpool_down))" >>{run}/log
@@ -93,3 +94,47 @@ def test_sessions_are_left_where_the_address_is_again(down):
     assert down("--sessions") == (0, ["ip -o addr show to 10.1.7.100"])
     (down.folder / "address").write_text("", encoding="utf-8")
     assert down("--sessions")[1][-1] == ENDED
+
+
+def tasks(name):
+    return yaml.safe_load((ROLES / "vip" / "tasks" / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+class TestSettingsOfSomebodyElse:
+    """A keepalived.conf that we did not make: the tasks' own words, on real files."""
+
+    def accepted(self, path, **more):
+        look, refuse = tasks("foreign")
+        variables = {**cluster(**more), "__vip_keepalived_conf": str(path)}
+        argv = [value_of("vip", word, variables) for word in look["ansible.builtin.command"]["argv"]]
+        marked = subprocess.run(argv, check=False, capture_output=True)
+        that = f"{{{{ {refuse['ansible.builtin.assert']['that']} }}}}"
+        return value_of("vip", that, {**variables, look["register"]: {"rc": marked.returncode}})
+
+    def test_none_and_ours_are_fine(self, tmp_path):
+        path = tmp_path / "keepalived.conf"
+        assert self.accepted(path) is True
+        path.write_text(render("vip", "keepalived.conf.j2", cluster()), encoding="utf-8")
+        assert self.accepted(path) is True
+
+    @pytest.mark.parametrize("text", ["vrrp_instance theirs {\n}\n", ""])
+    def test_anything_else_is_refused_unless_it_is_to_be_adopted(self, tmp_path, text):
+        path = tmp_path / "keepalived.conf"
+        path.write_text(text, encoding="utf-8")
+        assert self.accepted(path) is False
+        assert self.accepted(path, pgops_adopt_existing=False) is False
+        assert self.accepted(path, pgops_adopt_existing=True) is True
+
+    def test_the_refusal_names_the_way_out(self):
+        said = tasks("foreign")[1]["ansible.builtin.assert"]["fail_msg"]
+        assert "__vip_keepalived_conf" in said
+        assert all(word in said for word in ("pgops_adopt_existing=true", "pgops_vip_manager: watchdog"))
+
+    def test_it_comes_before_anything_is_changed(self):
+        """To install the package beside such a file would start keepalived with it."""
+        assert tasks("main")[0]["ansible.builtin.include_tasks"]["file"] == "foreign.yml"
+        assert tasks("main")[0]["when"] == "__vip_keepalived"
+
+    def test_what_is_adopted_is_kept_beside_it(self):
+        (write,) = [task for task in tasks("keepalived") if task["name"].endswith("Write its settings")]
+        assert write["ansible.builtin.template"]["backup"] == "{{ __vip_marked.rc == 1 }}"

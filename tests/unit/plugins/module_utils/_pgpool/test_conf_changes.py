@@ -29,6 +29,11 @@ def between(old, new, version="4.3.5"):
         ("", "backend_hostname1 = 'x'\n", [("backend_hostname1", "'' (default)", "'x'", "reload")]),
         ("backend_hostname0 = 'x'\n", "backend_hostname0 = 'y'\n", [("backend_hostname0", "'x'", "'y'", "restart")]),
         (
+            "backend_data_directory0 = '/a'\n",
+            "backend_data_directory0 = '/b'\n",
+            [("backend_data_directory0", "'/a'", "'/b'", "restart")],
+        ),
+        (
             "failover_on_backend_shutdown = off\n",
             "",
             [("failover_on_backend_shutdown", "off", "on (default)", "restart")],

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import settings
+from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import query_cache, settings
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint import GONE, lint
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_texts import ABOUT_THE_FILE, TEXTS
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
@@ -126,6 +126,8 @@ CASES = [
      FACTS._replace(missing_paths=["/usr/sbin/arping"])),
     ("error", "pcp_in_the_open", "pcp_listen_addresses", {"pcp_listen_addresses": "'127.0.0.1, *'"}, "4.3.5", FACTS),
     ("error", "stale_cache", "memory_cache_enabled", {"memory_cache_enabled": "on"}, "4.3.5", FACTS),
+    ("error", "stale_cache", "memory_cache_enabled",
+     {"memory_cache_enabled": "on", "memqcache_method": "'memcached'"}, "4.3.5", FACTS),
     ("warning", "state_cleaned_up", "logdir", {"logdir": "'/tmp'"}, "4.3.5", FACTS),
 ]  # fmt: skip
 
@@ -135,6 +137,16 @@ def test_a_rule(level, rule, name, changed, version, facts):
     assert (level, rule, name) in found(conf(version, **changed), version, facts)
     others = {seen for _level, seen, _name in found(conf(version, **changed), version, facts)} - {rule}
     assert others <= {"watchdog_alone"}
+
+
+@pytest.mark.parametrize("method", ["shmem", "memcached"])
+def test_the_linter_recommends_no_cache_that_the_role_refuses(method):
+    text = conf(memory_cache_enabled="on", memqcache_method=f"'{method}'")
+    (problem,) = lint(text, "4.3.5", FACTS).problems
+    assert (method in problem.what, problem.next) == (True, "set it to off")
+    assert query_cache.problem(method, 2, "10.1.7.9") and not query_cache.problem(method, 1, "10.1.7.9")
+    alone = conf(memory_cache_enabled="on", memqcache_method=f"'{method}'", use_watchdog="off")
+    assert found(alone, facts=FACTS._replace(pgpools=1)) == []
 
 
 def test_said_twice_only_counts_when_it_means_something_else():
