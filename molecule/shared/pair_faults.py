@@ -13,6 +13,7 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import drills
+import psycopg2
 from drills import LOAD_ROWS, STAYS
 from faults import restart_the_leader
 from proof import eventually
@@ -29,7 +31,8 @@ from watched import Holders, Primaries
 
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
-ALONE = 10.0  # seconds that a fault of a single pgpool lasts
+ALONE = 10.0  # seconds that a fault lasts during which nobody can be served, such as one of a single pgpool
+MANY = 1000  # sessions: more children than a lab has
 KEEPALIVED = "keepalived"
 
 
@@ -37,6 +40,7 @@ class Fault(t.NamedTuple):
     """One way to break.
 
     ``moves``: has another host to have the address then? ``splits``: do the pgpools not hear each other meanwhile?
+    ``away``: is nobody served as long as it lasts?
     """
 
     what: str
@@ -47,6 +51,7 @@ class Fault(t.NamedTuple):
     fails_over: bool = False
     pgpools: int = 1  # at least so many
     splits: bool = False
+    away: bool = False
 
 
 def _on_holder(command):
@@ -110,6 +115,19 @@ def _power_cycle_all(drill):
             drill.lab.fault(word, name)
 
 
+def _take_every_child(drill):
+    """Sessions that do nothing, until the next one is not let in."""
+    drill.sessions = []
+    with contextlib.suppress(psycopg2.OperationalError):
+        while len(drill.sessions) < MANY:
+            drill.sessions.append(drill.lab.connect(drill.lab.vip))
+
+
+def _give_them_back(drill):
+    for session in drill.sessions:
+        session.close()
+
+
 def _kill_keepalived(which):
     """Its process that announces and holds the address, or the parent of that one."""
     first = "pid=$(systemctl show --property=MainPID --value keepalived)"
@@ -132,6 +150,19 @@ FAULTS = {
         "SIGKILL of one child of pgpool",
         _on_holder("kill -9 $(pgrep -u postgres -f '^pgpool: wait for connection request' | head -n1)"),
         moves=False,
+    ),
+    "children_busy": Fault(
+        "clients that do nothing have all children of the holder's pgpool",
+        _take_every_child,
+        _give_them_back,
+        False,
+        away=True,
+    ),
+    "parent_stopped": Fault(
+        "the holder's pgpool hangs (SIGSTOP), its children do not",
+        _on_holder(f"kill -STOP {PARENT}"),
+        _on_holder(f"kill -CONT {PARENT}"),
+        managers=(KEEPALIVED,),
     ),
     "host_killed": Fault("the holder's host loses power", _lab(("cut",), ("kill",)), _lab(("start",)), splits=True),
     # Who thaws had the address and may go on with it: one of the two has it then.
@@ -280,10 +311,11 @@ class Drill(drills.Drill):
         return f"{self.holder} has the address, by {self.pgpools.manager}"
 
     def _wait_for_service(self, at):
-        if len(self.lab.pgpools) > 1 or self.fault.undo is None:
-            eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
-        else:  # a single one is away as long as the fault lasts
+        alone = len(self.lab.pgpools) == 1 and self.fault.undo is not None
+        if alone or self.fault.away:
             time.sleep(ALONE)
+        else:
+            eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
 
     def _served(self, at):
         """Not by what the fault had not reached yet."""
