@@ -797,7 +797,7 @@ def worker(stage):
         assert one.stdout.readline() == b"ready\n"
         return one
 
-    stage.file("pgpool.pid", f"{os.getpid()}\n")
+    stage.file("pgpool.pid", f"{os.getpid()}\0")  # as pgpool writes it
     yield start
     for one in started:
         one.kill()
