@@ -20,7 +20,7 @@ SCALE = 20
 EVENTS = 'cat /var/log/pgops/failover.jsonl 2>/dev/null | grep -c \'"event": "failover"\' || true'
 CRASH_EVERY = 3  # rounds: all clients end with a crash, and the others are to be busy to their end
 CANCEL = """select count(pg_cancel_backend(pid)) from (select pid from pg_stat_activity
-where usename = 'someuser' and state = 'active' order by random() limit 4) some"""
+where usename = 'someuser' and state = 'active' order by random() limit 4) picked"""
 CRASH = """pid=$(pgrep -u postgres -f 'someuser appdb .* (UPDATE|COMMIT|idle in transaction)' | head -n 1)
 [ -z "$pid" ] || { kill -9 "$pid" && echo crashed; }"""
 
