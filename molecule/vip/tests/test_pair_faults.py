@@ -13,8 +13,8 @@ import pytest
 from pair_faults import FAULTS, Drill
 from proof import Lab
 
-# The ones that ``make test`` takes, where the lab can have them: a host that hangs, half a network.
-CHOSEN = ("host_frozen", "other_cut_from_databases")
+# The ones that ``make test`` takes, where the lab can have them: a move, a host that hangs, half a network.
+CHOSEN = ("moved", "host_frozen", "other_cut_from_databases")
 
 # Seconds. Generous: a noisy machine fails no test. The figures are taken by ``make bench``.
 SERVICE = 45.0
