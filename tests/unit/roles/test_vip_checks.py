@@ -56,7 +56,8 @@ class Pgpool:
         self.port = self.listener.getsockname()[1]
 
     def titles(self):
-        seen = subprocess.run(["ps", "-o", "args=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
+        argv = ["ps", "-o", "args=", "--ppid", str(self.process.pid)]
+        seen = subprocess.run(argv, capture_output=True, text=True, check=False)
         return [line.removesuffix(" 120").strip() for line in seen.stdout.splitlines()]
 
     def answers(self):
