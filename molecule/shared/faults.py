@@ -12,7 +12,6 @@ Any lab that deploy_cluster.yml has built will do. Prints a report for each faul
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import typing as t
@@ -177,8 +176,7 @@ class Drill(drills.Drill):
 
     def _failovers(self, name):
         """What failover.sh of a pgpool made of each node that was taken out of the pool."""
-        told = self.lab.run(name, "cat /var/log/pgops/failover.jsonl 2>/dev/null || true").splitlines()
-        return [event["result"] for event in map(json.loads, told) if event["event"] == "failover"]
+        return [event["result"] for event in self.lab.failovers(name) if event["event"] == "failover"]
 
     def _wait_for_service(self, at):
         """Where a failover is due, by another server than before."""

@@ -60,9 +60,7 @@ class Pair:
         return [json.loads(line) for line in lines]
 
     def failovers(self, name):
-        """What failover.sh of a pgpool has written down."""
-        lines = self.lab.run(name, "cat /var/log/pgops/failover.jsonl 2>/dev/null || true").splitlines()
-        return [json.loads(line) for line in lines]
+        return self.lab.failovers(name)
 
     def server(self, name):
         """The server's first process and when it started: another after any restart."""

@@ -112,6 +112,11 @@ class Lab:
         ask = "timeout 10 runuser -u postgres -- pcp_watchdog_info -h localhost -U pgpoolad -w -v"
         return self.run(name, ask)
 
+    def failovers(self, name):
+        """What failover.sh of a pgpool has written down."""
+        lines = self.run(name, "cat /var/log/pgops/failover.jsonl 2>/dev/null || true").splitlines()
+        return [json.loads(line) for line in lines]
+
     def leader(self):
         """The pgpool that leads the others, as the first one says; with keepalived it need not have the virtual IP."""
         address = re.search(r"^\w+ Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]

@@ -47,7 +47,7 @@ class Pgpool:
         titles = (*children, *OTHERS)
         (folder / "pgpool.titles").write_text("".join(f"{title}\n" for title in titles), encoding="utf-8")
         self.process = subprocess.Popen([str(program)], start_new_session=True)
-        self.pid_file.write_text(f"{self.process.pid}\n", encoding="utf-8")
+        self.pid_file.write_text(f"{self.process.pid}\0", encoding="utf-8")  # as pgpool writes it
         deadline = time.monotonic() + 10
         while sorted(self.titles()) != sorted(titles) and time.monotonic() < deadline:
             time.sleep(0.02)
