@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
+from .finding import CHECK
 from .findings import depose_command, recover_command
 from .recovery import lag_of
 from .units import human_bytes
 from .view import UP, attached_on, last_failover, nobody_promoted, node_of
 
 NO_QUORUM = ("QUORUM ABSENT", "NO LEADER NODE")
-CHECK = "ansible-playbook check_cluster.yml"
 
 
 def failover_gate(view, target, unfenced=False):

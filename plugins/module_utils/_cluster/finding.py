@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+CHECK = "ansible-playbook check_cluster.yml"  # the command that shows all findings
+
 
 def finding(severity, code, host, message, command):
     """One thing that is wrong, and the command that mends it; ``severity`` is critical or warning."""
     return {"severity": severity, "code": code, "host": host, "message": message, "command": command}
 
 
-__all__ = ("finding",)
+__all__ = ("CHECK", "finding")

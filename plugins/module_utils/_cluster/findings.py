@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-from .finding import finding
+from .finding import CHECK, finding
 from .units import human_bytes
 from .view import LACKING, UP, attached_on, last_primary, nobody_promoted, node_of
 from .vip_findings import vip_findings
 
 MAX_LAG_BYTES = 16 * 1024 * 1024
-CHECK = "ansible-playbook check_cluster.yml"
 
 
 def findings(view, max_lag_bytes=MAX_LAG_BYTES):

@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
+from .finding import CHECK
 from .moving_limits import limits, too_long
 from .view import node_of
 
 WITHOUT_QUORUM = ("QUORUM ABSENT", "NO LEADER NODE")
 GONE = ("LOST", "SHUTDOWN", "DEAD")
-CHECK = "ansible-playbook check_cluster.yml"
 DEPLOY = "ansible-playbook deploy_cluster.yml"
 
 
