@@ -14,8 +14,6 @@ import pytest
 from guarded import Pair
 from proof import eventually
 
-pytestmark = pytest.mark.matrix
-
 SESSIONS = 120  # load balancing is by session
 SIGMAS = 6  # a ratio that is right misses this bound once in 500 million runs
 WHO = "SELECT host(inet_server_addr())"
@@ -33,7 +31,7 @@ def cluster(lab):
     return found
 
 
-@pytest.fixture(params=["first", "second", "vip"])
+@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.matrix) for one in ("first", "second")] + ["vip"])
 def door(lab, request):
     """An address that clients connect to."""
     doors = {"first": lab.address(lab.pgpools[0]), "second": lab.address(lab.pgpools[-1]), "vip": lab.vip}
@@ -148,6 +146,7 @@ def test_selects_are_shared_equally(lab, cluster, door):
         assert is_share(counts[name], 1 / len(lab.databases)), counts
 
 
+@pytest.mark.matrix
 def test_pgpool_counts_what_the_servers_say(lab, cluster):
     for proxy in lab.pgpools:
         before = select_counts(lab, proxy)
@@ -174,7 +173,8 @@ def weights(lab, given):
         lab.playbook("deploy_cluster.yml")
 
 
-@pytest.mark.parametrize(("weight", "share"), [(3, 0.75), pytest.param(0, 0, marks=pytest.mark.matrix)])
+@pytest.mark.matrix
+@pytest.mark.parametrize(("weight", "share"), [(3, 0.75), (0, 0)])
 def test_a_weight_is_a_share_and_0_is_none(lab, cluster, weight, share):
     started = {proxy: parent(lab, proxy) for proxy in lab.pgpools}
     with weights(lab, {cluster.primary: 1, cluster.standby: weight}):
@@ -228,6 +228,7 @@ COLUMNS = """SELECT coalesce(string_agg(attname, ',' ORDER BY attnum), '') FROM 
              WHERE attrelid = to_regclass('routing.made') AND attnum > 0"""
 
 
+@pytest.mark.matrix
 def test_ddl_reaches_the_primary(lab, cluster, objects, door):
     """No row says where it went, but a standby refuses it, and the primary has it at once."""
     with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
@@ -237,6 +238,7 @@ def test_ddl_reaches_the_primary(lab, cluster, objects, door):
             assert client.server() == cluster.standby, "it does not change where the session reads"
 
 
+@pytest.mark.matrix
 def test_currval_and_lastval_are_those_of_the_session(lab, cluster, objects, door):
     with contextlib.closing(on_standby(lab, door, cluster.standby)) as client:
         (number,) = client.ask("SELECT nextval('routing.numbers')")[0]
@@ -270,6 +272,7 @@ def write_functions(lab, *names):
             lab.run(proxy, f"mv {path}.routing {path} && systemctl reload pgpool2")
 
 
+@pytest.mark.matrix
 def test_a_function_that_writes_needs_to_be_named(lab, cluster, objects):
     """Without its name in the list it fails on a standby; with it, it reaches the primary from every session."""
     client = on_standby(lab, lab.vip, cluster.standby)

@@ -9,8 +9,6 @@ import pytest
 from guarded import Pair
 from proof import eventually
 
-pytestmark = pytest.mark.matrix
-
 STATUS = "/var/lib/pgpool/pgpool_status"
 START = 90  # seconds: the watchdogs elect, and a node that is dead has to be noticed
 SESSIONS = 12
@@ -108,6 +106,7 @@ def test_both_pgpools_restart_with_a_file_that_is_wrong(lab, cluster, case):
     eventually(cluster.healthy, timeout=60)
 
 
+@pytest.mark.matrix
 def test_one_pgpool_restarts_with_a_file_that_is_wrong(lab, cluster):
     """It takes over what the leader has, a node that was detached on purpose included."""
     follower = next(proxy for proxy in lab.pgpools if proxy not in lab.vip_holders())

@@ -17,8 +17,6 @@ from guarded import Pair
 from pair_faults import KEEPALIVED, Pgpools
 from proof import CHECKOUT, eventually
 
-pytestmark = pytest.mark.matrix
-
 
 class Vip:
     """Who has the virtual IP of a lab, seen with ip on the hosts, and check_cluster's word on it."""
@@ -103,6 +101,7 @@ def test_a_second_pgpool_host(vip):
     assert vip.healed()
 
 
+@pytest.mark.matrix
 def test_a_database_host(vip):
     vip.add(vip.database)
     status, (item,), printed = vip.check()
@@ -112,6 +111,7 @@ def test_a_database_host(vip):
     assert vip.healed()
 
 
+@pytest.mark.matrix
 def test_a_pgpool_host_that_nobody_can_log_in_to(vip):
     """Only the network shows it: by its hardware address it is known all the same."""
     vip.lab.run_inside(vip.wrong, "systemctl stop ssh; pkill -x sshd || true")
@@ -131,6 +131,7 @@ def test_a_pgpool_host_that_nobody_can_log_in_to(vip):
     assert vip.healed()
 
 
+@pytest.mark.matrix
 def test_nobody(vip):
     """The watchdog's leader does not notice that its address is gone; keepalived may be quicker than the question."""
     vip.remove(vip.right)
