@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 
 import pytest
 from pair_faults import FAULTS, Drill
 from proof import Lab
+from suites import keep_figures
 
 # The ones that ``make test`` takes, where the lab can have them: a move, a host that hangs, half a network.
 CHOSEN = ("moved", "host_frozen", "other_cut_from_databases")
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc):
 def report(lab, request):
     """What one fault did; taken once for all tests of it."""
     result = Drill(lab, request.param).run()
-    print(json.dumps(result, indent=2))
+    keep_figures(f"fault_{request.param}", result)
     return result
 
 
