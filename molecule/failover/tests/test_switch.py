@@ -57,6 +57,21 @@ def test_a_standby_that_does_not_replay_is_refused(cluster):
     assert cluster.healthy()
 
 
+@pytest.mark.matrix
+def test_a_pgpool_that_cannot_be_told_is_a_reason_not_to_begin(cluster):
+    """A directory stands where the note is to be written; the pgpool that could be told forgets it."""
+    lab, (first, second) = cluster.lab, cluster.lab.pgpools[:2]
+    lab.run(second, "mkdir /var/lib/pgops/switch")
+    try:
+        done = switch(cluster, cluster.standby)
+    finally:
+        lab.run(second, "rm -rf /var/lib/pgops/switch")
+    assert done.returncode != 0 and f"could not be told on {second} (" in done.stdout, done.stdout
+    assert f"Nothing was changed: {cluster.primary} still is the primary" in done.stdout
+    assert lab.ssh(first, "test -e /var/lib/pgops/switch").returncode == 1
+    assert cluster.healthy()
+
+
 ASKED = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
 
 
