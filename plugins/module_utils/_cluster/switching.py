@@ -144,18 +144,6 @@ def databases(view, gate, target):
     return [{"name": node["host"], "port": node["port"]} for node in nodes]
 
 
-def not_noted(results):
-    """The pgpools on which failover.sh's note could not be written, with the reason; takes a loop's results of copy."""
-    bad = [r for r in results if r.get("failed") or r.get("unreachable")]
-    return [f"{r['item']['name']} ({' '.join(str(r.get('msg') or 'no reason given').split())})" for r in bad]
-
-
-def not_taken(results):
-    """The pgpools that did not do what pgpool_node asked of them, with their words; takes a loop's results."""
-    lines = [(r["item"]["name"], str(r.get("msg") or "no answer").splitlines()[0]) for r in results if "node" not in r]
-    return [f"{name}: {words}" for name, words in lines]
-
-
 def switch_result(module, gate, view, target, check_mode=False):
     """What AWX, a later play and the person get to know at the end."""
     seconds = module.get("seconds") or {}
@@ -195,8 +183,6 @@ def _story(facts, check_mode):
 
 __all__ = (
     "databases",
-    "not_noted",
-    "not_taken",
     "switch_gate",
     "switch_missing",
     "switch_plan",

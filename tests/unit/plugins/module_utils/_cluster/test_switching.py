@@ -163,21 +163,6 @@ def test_within_until_a_result_has_no_item_yet():
     assert not switching.unaware([c.pgpool(primary_id=1)], "1")
 
 
-def test_who_did_not_take_it_back():
-    results = [{"item": {"name": "one"}, "node": {}}, {"item": {"name": "two"}, "msg": "no\nmore"}]
-    assert switching.not_taken(results) == ["two: no"]
-
-
-def test_where_the_note_could_not_be_written():
-    results = [
-        {"item": {"name": "one"}, "changed": True},
-        {"item": {"name": "two"}, "failed": True, "msg": "No space\nleft"},
-        {"item": {"name": "three"}, "unreachable": True},
-    ]
-    assert switching.not_noted(results) == ["two (No space left)", "three (no reason given)"]
-    assert switching.not_noted(results[:1]) == []
-
-
 def test_whom_to_ask_where_a_switch_stands():
     view = {"nodes": [{"host": f"db{number}", "port": 5430 + number} for number in (1, 2, 3)]}
     assert switching.databases(view, {"primary": "db1"}, "db3") == [
