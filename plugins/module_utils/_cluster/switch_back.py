@@ -36,8 +36,10 @@ def switch_back(module, answers, gate, target):
 
 
 def _stage(module):
-    """Unknown when the module could not even say that: then the primary may be down."""
-    return ((module.get("error") or {}).get("evidence") or {}).get("stage") or STOPPING
+    """An error without a stage came before all of them; without an error nobody knows, and the primary may be down."""
+    if not module.get("error"):
+        return STOPPING
+    return (module["error"].get("evidence") or {}).get("stage") or BEFORE
 
 
 def standing(back, reattached=()):

@@ -15,6 +15,7 @@ def back(module=None, answers=None):
 
 
 UNREACHABLE = {"unreachable": True, "changed": False, "msg": "Failed to connect to the host via ssh"}
+REFUSED = {"failed": True, "msg": "Refused", "error": {"code": "refused", "evidence": {}}}  # before its first step
 NOTHING_TO_DO = {"changed": False, "plan": {"steps": []}, "lag_bytes": None}  # it is the primary already
 
 
@@ -26,7 +27,7 @@ NOTHING_TO_DO = {"changed": False, "plan": {"steps": []}, "lag_bytes": None}  # 
         (failed("promoting"), "promoting"),
         (failed(), "stopping"),
         ({"failed": True, "msg": "MODULE FAILURE", "error": None}, "stopping"),
-        ({"failed": True, "error": {"evidence": None}}, "stopping"),
+        (REFUSED, "before"),
         (UNREACHABLE, "stopping"),
         (NOTHING_TO_DO, "stopping"),
     ],
@@ -65,6 +66,7 @@ def test_why(module, words):
         (failed("stopping"), stand(old=None), False, [], False),
         (failed("stopping"), stand(old=None, third="primary"), False, [THIRD], False),
         (failed("before"), stand(old="primary"), False, [], False),
+        (REFUSED, stand(old="primary"), False, [], False),
         (failed("promoting"), stand(), False, [], False),
     ],
 )
