@@ -86,3 +86,11 @@ def test_without_a_way_back_it_says_why_there_is_no_primary():
     assert value_of("switch_primary", message, variables).startswith(
         f"It did not work {OLD} could not be started again (no room): there is no primary, and nobody was promoted."
     )
+
+
+@pytest.mark.parametrize(("running", "permitted"), [(False, True), (True, False)])
+def test_only_a_start_is_permitted(running, permitted):
+    """A permit that no start uses up would be there for the next one, whatever was promoted until then."""
+    (permit,) = [task for task in tasks_of("restart.yml") if "--permit" in str(task)]
+    variables = {**cluster(), "__switch_primary_down": {"postgres": {"running": running, "accepting": running}}}
+    assert value_of("switch_primary", f"{{{{ {permit.get('when', True)} }}}}", variables) is permitted
