@@ -14,8 +14,9 @@ BEFORE, STOPPING, PROMOTING = "before", "stopping", "promoting"  # as pg_switcho
 def switch_back(module, answers, gate, target):
     """Where the switch stands. module: what pg_switchover returned; answers: a loop's results of pg_cluster_info.
 
-    Returns stage (how far the module came), why (its words), promoted (the target is the primary all the same), others
-    (who else is a primary, beside the old one), goes_back, and the names of the target and of the (old) primary.
+    Returns stage (how far the module came), why (its words), promoted (the target is the primary all the same), remains
+    (the old primary still says that it is one), others (who else says so), goes_back, and the names of the target and
+    of the (old) primary.
     """
     asked = {str(answer["item"]["name"]): answer.get("postgres") or {} for answer in answers}
     primaries = [name for name, postgres in asked.items() if postgres.get("role") == "primary"]
@@ -30,6 +31,7 @@ def switch_back(module, answers, gate, target):
         "stage": stage,
         "why": module.get("msg") or "The switch did not come about.",
         "promoted": promoted,
+        "remains": gate["primary"] in primaries,
         "others": others,
         "goes_back": goes_back,
     }
@@ -48,13 +50,18 @@ def standing(back, reattached=()):
     reattached: a loop's results of pgpool_node; there are none unless the old primary was started again.
     """
     old, new = back["primary"], back["target"]
-    if back["stage"] == BEFORE:
+    if back["others"]:
+        who = " and ".join(back["others"]) + (" was" if len(back["others"]) == 1 else " were")
+        return f"{who} promoted meanwhile, and {old} is left as it is. Next: ansible-playbook check_cluster.yml"
+    if back["stage"] == BEFORE and back["remains"]:
         return f"Nothing was changed: {old} still is the primary."
+    if back["stage"] == BEFORE:
+        return (
+            f"Nothing was changed, but {old} does not answer as the primary: "
+            f"failover.sh decides whether {new} is promoted."
+        )
     if back["stage"] == PROMOTING:
         return f"{old} is down, cleanly, and {new} has all of its data."
-    if back["others"]:
-        who = " and ".join(back["others"])
-        return f"{who} was promoted meanwhile, and {old} is left as it is. Next: ansible-playbook check_cluster.yml"
     if not back["goes_back"]:
         return f"{old} can not be reached: failover.sh decides whether {new} is promoted."
     left = "; ".join(_not_taken(reattached)) or "none"

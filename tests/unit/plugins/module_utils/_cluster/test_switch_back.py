@@ -102,9 +102,31 @@ AGAIN = f"{OLD} was started again and is the primary as before; pgpools that did
             failed("stopping"),
             [*stand(third="primary"), {"item": {"name": "postgres-db4"}, "postgres": {"role": "primary"}}],
             [],
-            f"{THIRD} and postgres-db4 was promoted meanwhile, and {OLD} is left as it is. "
+            f"{THIRD} and postgres-db4 were promoted meanwhile, and {OLD} is left as it is. "
             "Next: ansible-playbook check_cluster.yml",
         ),
+        (
+            failed("promoting"),  # its words ask to promote the target by hand
+            stand(third="primary"),
+            [],
+            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
+        ),
+        (
+            failed("before"),
+            stand(old=None, third="primary"),
+            [],
+            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
+        ),
+        *[
+            (
+                failed("before"),
+                stand(old=role),
+                [],
+                f"Nothing was changed, but {OLD} does not answer as the primary: failover.sh decides whether {NEW} is "
+                "promoted.",
+            )
+            for role in ("down", "standby", None)
+        ],
         (
             failed("stopping"),
             stand(old=None),
