@@ -11,6 +11,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import switc
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view
 
 from tests.unit import cluster_answers as c
+from tests.unit.switch_cases import failed
 
 OLD, NEW = "postgres-db1", "postgres-db2"
 MODULE = {
@@ -151,6 +152,23 @@ def test_the_result_of_check_mode_and_of_a_second_run():
     again = switching.switch_result({}, gate(target=OLD), view(*c.healthy()), OLD)
     assert (again["changed"], again["would_change"]) == (False, False)
     assert again["story"] == ["postgres-db1 is the primary already. Nothing was changed."]
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (failed("promoting", "Still in recovery"), "(Still in recovery)"),
+        (failed("stopping", ""), "(no reason given)"),
+        ({"changed": False, "lag_bytes": None, "plan": {"steps": []}}, "(no reason given)"),
+    ],
+)
+def test_the_result_of_a_switch_whose_end_was_not_seen(module, words):
+    """It failed, or found the target promoted: by failover.sh, or by itself when nobody looked any more."""
+    result = switching.switch_result(module, gate(), view(*switched()), NEW)
+    assert (result["changed"], result["would_change"], result["no_primary_seconds"]) == (True, True, None)
+    text = "\n".join(result["story"])
+    assert f"{NEW} is the primary, and {OLD} is its standby" in text and words in text
+    assert "Nothing was changed" not in text and "No committed row" not in text and "None" not in text
 
 
 def test_who_has_not_noticed():
