@@ -45,10 +45,10 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.moving impor
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery import caught_up, proof, refusing, result
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.recovery_plan import described
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.screen import render
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switch_back import standing, switch_back
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switch_note import not_noted, note
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.switching import (
     databases,
-    not_noted,
-    not_taken,
     switch_gate,
     switch_missing,
     switch_plan,
@@ -171,13 +171,15 @@ class FilterModule:
             "recovery_refusing": refusing,
             "recovery_result": result,
             "registered": registered,
+            "switch_back": switch_back,
             "switch_databases": databases,
             "switch_gate": switch_gate,
             "switch_missing": switch_missing,
             "switch_plan": switch_plan,
             "switch_not_noted": not_noted,
-            "switch_not_taken": not_taken,
+            "switch_note": note,
             "switch_result": switch_result,
+            "switch_standing": standing,
             "switch_unaware": unaware,
             "synchronous_mode": mode,
             "synchronous_names": synchronous_names,

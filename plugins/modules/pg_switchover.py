@@ -68,9 +68,9 @@ requirements:
 notes:
   - Run it as root (C(become=true)), or as the user that owns PostgreSQL.
   - Works with PostgreSQL 10 and later. The two servers have to use the same directory for their Unix sockets.
-  - A failure tells in C(error.evidence.stage) how far it came. V(before) means that nothing was done; V(stopping) that
-    the primary may be down and nobody was promoted; V(promoting) that the primary is down and this server has all of
-    its data.
+  - A failure tells in C(error.evidence.stage) how far it came. V(before), or an error without a stage, means that
+    nothing was done; V(stopping) that the primary may be down and nobody was promoted; V(promoting) that the primary is
+    down and this server has all of its data.
 seealso:
   - module: pgops.pgpool.pg_basebackup_sync
 """

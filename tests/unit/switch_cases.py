@@ -22,3 +22,26 @@ PRIMARY = {
     "sessions": 2,
     "prepared": 0,
 }
+
+OLD, NEW, THIRD = "postgres-db1", "postgres-db2", "postgres-db3"
+
+
+def failed(stage=None, msg="It did not work"):
+    """What pg_switchover returns when it fails; without a stage: what Ansible says when it ended in the middle."""
+    return dict({"error": {"evidence": {"stage": stage}}} if stage else {}, failed=True, msg=msg)
+
+
+def stand(old="down", new="standby", third="standby"):
+    """What the databases answer then, by their roles, as results of a loop; None does not answer."""
+    return [
+        dict({"postgres": {"role": role}} if role else {"unreachable": True, "msg": "no route"}, item={"name": name})
+        for name, role in ((NEW, new), (OLD, old), (THIRD, third))
+    ]
+
+
+def taken_back(*wrong):
+    """Results of a loop of pgpool_node; the pgpools named have an error."""
+    return [
+        dict({"failed": True, "msg": "no\nmore"} if name in wrong else {"node": {}}, item={"name": name})
+        for name in ("app-server1", "app-server2")
+    ]

@@ -144,59 +144,59 @@ def databases(view, gate, target):
     return [{"name": node["host"], "port": node["port"]} for node in nodes]
 
 
-def not_noted(results):
-    """The pgpools on which failover.sh's note could not be written, with the reason; takes a loop's results of copy."""
-    bad = [r for r in results if r.get("failed") or r.get("unreachable")]
-    return [f"{r['item']['name']} ({' '.join(str(r.get('msg') or 'no reason given').split())})" for r in bad]
-
-
-def not_taken(results):
-    """The pgpools that did not do what pgpool_node asked of them, with their words; takes a loop's results."""
-    lines = [(r["item"]["name"], str(r.get("msg") or "no answer").splitlines()[0]) for r in results if "node" not in r]
-    return [f"{name}: {words}" for name, words in lines]
-
-
 def switch_result(module, gate, view, target, check_mode=False):
-    """What AWX, a later play and the person get to know at the end."""
+    """What AWX, a later play and the person get to know at the end.
+
+    ``module`` is what pg_switchover returned. Where it failed, or found the target promoted, the end was not seen.
+    """
     seconds = module.get("seconds") or {}
+    unseen = not (gate["already"] or check_mode or seconds)
+    would_change = bool(module.get("changed")) or unseen
     facts = {
         "schema": 1,
-        "changed": bool(module.get("changed")) and not check_mode,
-        "would_change": bool(module.get("changed")),
+        "changed": would_change and not check_mode,
+        "would_change": would_change,
         "old_primary": gate["primary"],
         "new_primary": target,
         "lsn": module.get("lsn"),
         "seconds": seconds,
-        "no_primary_seconds": round(sum(seconds.get(part, 0) for part in ("stop", "replay", "promote")), 3),
+        "no_primary_seconds": None if unseen else _without_primary(seconds),
         "warnings": gate["warnings"],
         "standbys": [n["host"] for n in view["nodes"] if n["host"] != target and _streams(n)],
     }
-    return dict(facts, story=_story(facts, check_mode))
+    return dict(facts, story=_story(facts, check_mode, module.get("msg")))
+
+
+def _without_primary(seconds):
+    return round(sum(seconds.get(part, 0) for part in ("stop", "replay", "promote")), 3)
 
 
 def _streams(node):
     return (node["receiver"] or {}).get("status") == "streaming"
 
 
-def _story(facts, check_mode):
+def _story(facts, check_mode, why):
     new, old = facts["new_primary"], facts["old_primary"]
+    streaming = f"streaming now: {', '.join(facts['standbys'])}"
+    done = f"{new} is the primary, and {old} is its standby, attached on every pgpool that answers."
     if not facts["would_change"]:
         lines = [f"{new} is the primary already. Nothing was changed."]
     elif check_mode:
         lines = [f"Check mode: {new} would take over from {old}. Nothing was changed."]
+    elif facts["no_primary_seconds"] is None:
+        seen = f"How {new} was promoted was not seen ({' '.join((why or 'no reason given').split())})"
+        lines = [done, f"{seen}: the pgpools have it in failover.jsonl when failover.sh did it; {streaming}"]
     else:
         lines = [
-            f"{new} is the primary, and {old} is its standby, attached on every pgpool that answers.",
+            done,
             f"No committed row is missing: {new} had replayed the last record of {old} ({facts['lsn']}) beforehand.",
-            f"Without a primary for {facts['no_primary_seconds']} s; streaming now: {', '.join(facts['standbys'])}",
+            f"Without a primary for {facts['no_primary_seconds']} s; {streaming}",
         ]
     return lines + [f"note: {words}" for words in facts["warnings"]]
 
 
 __all__ = (
     "databases",
-    "not_noted",
-    "not_taken",
     "switch_gate",
     "switch_missing",
     "switch_plan",

@@ -11,6 +11,7 @@ from ansible_collections.pgops.pgpool.plugins.module_utils._cluster import switc
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view
 
 from tests.unit import cluster_answers as c
+from tests.unit.switch_cases import failed
 
 OLD, NEW = "postgres-db1", "postgres-db2"
 MODULE = {
@@ -153,6 +154,23 @@ def test_the_result_of_check_mode_and_of_a_second_run():
     assert again["story"] == ["postgres-db1 is the primary already. Nothing was changed."]
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (failed("promoting", "Still in recovery"), "(Still in recovery)"),
+        (failed("stopping", ""), "(no reason given)"),
+        ({"changed": False, "lag_bytes": None, "plan": {"steps": []}}, "(no reason given)"),
+    ],
+)
+def test_the_result_of_a_switch_whose_end_was_not_seen(module, words):
+    """It failed, or found the target promoted: by failover.sh, or by itself when nobody looked any more."""
+    result = switching.switch_result(module, gate(), view(*switched()), NEW)
+    assert (result["changed"], result["would_change"], result["no_primary_seconds"]) == (True, True, None)
+    text = "\n".join(result["story"])
+    assert f"{NEW} is the primary, and {OLD} is its standby" in text and words in text
+    assert "Nothing was changed" not in text and "No committed row" not in text and "None" not in text
+
+
 def test_who_has_not_noticed():
     results = [dict(c.pgpool(primary_id=1), item="one"), dict(c.pgpool(), item="two"), dict(c.DEAD, item="three")]
     assert switching.unaware(results, "1") == ["two"]
@@ -161,21 +179,6 @@ def test_who_has_not_noticed():
 def test_within_until_a_result_has_no_item_yet():
     assert switching.unaware([c.pgpool()], "1")
     assert not switching.unaware([c.pgpool(primary_id=1)], "1")
-
-
-def test_who_did_not_take_it_back():
-    results = [{"item": {"name": "one"}, "node": {}}, {"item": {"name": "two"}, "msg": "no\nmore"}]
-    assert switching.not_taken(results) == ["two: no"]
-
-
-def test_where_the_note_could_not_be_written():
-    results = [
-        {"item": {"name": "one"}, "changed": True},
-        {"item": {"name": "two"}, "failed": True, "msg": "No space\nleft"},
-        {"item": {"name": "three"}, "unreachable": True},
-    ]
-    assert switching.not_noted(results) == ["two (No space left)", "three (no reason given)"]
-    assert switching.not_noted(results[:1]) == []
 
 
 def test_whom_to_ask_where_a_switch_stands():
