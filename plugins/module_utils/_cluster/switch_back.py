@@ -22,9 +22,10 @@ def switch_back(module, answers, gate, target):
     primaries = [name for name, postgres in asked.items() if postgres.get("role") == "primary"]
     stage, promoted = _stage(module), target in primaries
     others = [name for name in primaries if name not in (target, gate["primary"])]
+    loose = bool(module.get("unreachable")) and not promoted
     # Only a primary that Ansible reaches can be started again; with any other, failover.sh does what it does for a dead
-    # one. Beside another primary it is not.
-    goes_back = stage == STOPPING and not promoted and not others and bool(asked.get(gate["primary"]))
+    # one. Beside another primary, or one that may be promoted at any moment, it is not.
+    able = bool(asked.get(gate["primary"])) and not (promoted or others or loose)
     return {
         "target": target,
         "primary": gate["primary"],
@@ -33,7 +34,9 @@ def switch_back(module, answers, gate, target):
         "promoted": promoted,
         "remains": gate["primary"] in primaries,
         "others": others,
-        "goes_back": goes_back,
+        "loose": loose,
+        "goes_back": stage == STOPPING and able,
+        "forgets": stage != PROMOTING and not loose,  # the note counts for some minutes only
     }
 
 
@@ -59,6 +62,12 @@ def standing(back, reattached=()):
         return (
             f"Nothing was changed, but {old} does not answer as the primary: "
             f"failover.sh decides whether {new} is promoted."
+        )
+    if back["loose"]:
+        is_what = "still is the primary and may be stopped" if back["remains"] else "is left as it is"
+        return (
+            f"What was begun on {new} may go on there, and failover.sh may promote it as well: {old} {is_what}. "
+            f"Next: ansible-playbook check_cluster.yml; if nobody is the primary in a minute, start {old} by hand"
         )
     if back["stage"] == PROMOTING:
         return f"{old} is down, cleanly, and {new} has all of its data."

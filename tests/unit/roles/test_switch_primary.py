@@ -31,6 +31,9 @@ def test_failover_sh_is_told_who_hands_over_to_whom_and_for_how_long(asked, word
     assert value_of("switch_primary", note, variables) == words
 
 
+UNREACHABLE = {"unreachable": True, "msg": "It did not work"}
+
+
 def went_back(module, answers, reattached=None):
     """What back.yml does of its tasks after the first one, and what it says."""
     variables = {
@@ -60,6 +63,7 @@ def went_back(module, answers, reattached=None):
         (failed("stopping"), stand(old=None), None, False, True, "can not be reached: failover.sh decides"),
         (failed("stopping"), stand(third="primary"), None, False, True, f"{THIRD} was promoted meanwhile"),
         (failed("promoting"), stand(), None, False, False, f"{OLD} is down, cleanly, and {NEW} has all of its data."),
+        (UNREACHABLE, stand(), None, False, False, f"What was begun on {NEW} may go on there"),
         (failed("promoting"), stand(new="primary"), None, False, False, None),
         (failed("stopping"), stand(new="primary"), None, False, True, None),
     ],

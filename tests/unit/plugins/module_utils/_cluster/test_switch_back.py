@@ -57,7 +57,11 @@ def test_why(module, words):
         (failed("stopping"), stand()[:2], False, [], True),
         (failed("stopping"), stand(third=None), False, [], True),
         (failed(), stand(), False, [], True),
-        (UNREACHABLE, stand(new=None), False, [], True),
+        (UNREACHABLE, stand(), False, [], False),  # what was begun there may go on, even if it answers again
+        (UNREACHABLE, stand(new=None), False, [], False),
+        (failed("stopping"), stand(new=None), False, [], True),  # that has ended, with an error
+        (failed(), stand(new=None), False, [], True),
+        (UNREACHABLE, stand(new="primary"), True, [], False),
         (failed("stopping"), stand(new="primary"), True, [], False),
         (NOTHING_TO_DO, stand(new="primary"), True, [], False),
         (failed("promoting"), stand(new="primary"), True, [], False),
@@ -78,6 +82,10 @@ def test_the_old_primary_is_started_again_unless_there_is_another_or_it_can_not_
     assert (found["primary"], found["target"]) == (OLD, NEW)
 
 
+LOOSE = (
+    f"What was begun on {NEW} may go on there, and failover.sh may promote it as well: {OLD} {{}}. "
+    f"Next: ansible-playbook check_cluster.yml; if nobody is the primary in a minute, start {OLD} by hand"
+)
 AGAIN = f"{OLD} was started again and is the primary as before; pgpools that did not take it back: "
 
 
@@ -133,6 +141,9 @@ AGAIN = f"{OLD} was started again and is the primary as before; pgpools that did
             [],
             f"{OLD} can not be reached: failover.sh decides whether {NEW} is promoted.",
         ),
+        (UNREACHABLE, stand(new=None), [], LOOSE.format("is left as it is")),
+        (UNREACHABLE, stand(new=None, old=None), [], LOOSE.format("is left as it is")),
+        (UNREACHABLE, stand(new=None, old="primary"), [], LOOSE.format("still is the primary and may be stopped")),
         (failed("stopping"), stand(), taken_back(), AGAIN + "none."),
         (failed("stopping"), stand(), [], AGAIN + "none."),
         (failed(), stand(), taken_back("app-server2"), AGAIN + "app-server2: no."),
