@@ -14,6 +14,7 @@ import time
 
 import pytest
 from guarded import Pair
+from lab.access import USER as LOGIN
 from proof import changed, eventually
 
 
@@ -129,6 +130,20 @@ def test_when_the_primarys_host_dies_meanwhile_it_is_a_failover_like_any_other(c
     assert run.returncode != 0 and "failover.sh decides whether" in said, said
     eventually(lambda: not cluster.lab.in_recovery(cluster.standby), timeout=60)
     cluster.lab.fault("start", primary)
+    cluster.brought_back(primary)
+
+
+@pytest.mark.matrix
+def test_when_the_line_to_the_target_breaks_what_was_begun_goes_on(cluster):
+    """Nobody starts the old primary beside it; whoever promotes the target, it is the primary then."""
+    primary, target = cluster.primary, cluster.standby
+    hold_up_its_shutdown(cluster)
+    run = cluster.lab.playbook("switch_primary.yml", "-l", target, background=True)
+    eventually(lambda: cluster.lab.ssh(primary, ASKED).returncode == 0, timeout=90, interval=0.1)
+    cluster.lab.run_inside(target, f"pkill -KILL -f '^sshd: {LOGIN}'")
+    said = run.communicate(timeout=300)[0]
+    assert run.returncode != 0 and f"What was begun on {target} may go on there" in said, said
+    eventually(lambda: not cluster.lab.in_recovery(target), timeout=90)
     cluster.brought_back(primary)
 
 
