@@ -40,7 +40,8 @@ class Fault(t.NamedTuple):
     """One way to break.
 
     ``moves``: has another host to have the address then? ``splits``: do the pgpools not hear each other meanwhile?
-    ``away``: is nobody served as long as it lasts?
+    ``away``: is nobody served as long as it lasts? ``blinds``: does the holder reach no database meanwhile? A single
+    pgpool then takes them all out, and the standby comes back by recover_standby.yml.
     """
 
     what: str
@@ -52,6 +53,7 @@ class Fault(t.NamedTuple):
     pgpools: int = 1  # at least so many
     splits: bool = False
     away: bool = False
+    blinds: bool = False
 
 
 def _on_holder(command):
@@ -176,7 +178,9 @@ FAULTS = {
         None,
         splits=True,
     ),
-    "holder_cut_off": Fault("the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",)), splits=True),
+    "holder_cut_off": Fault(
+        "the holder's network cable is pulled", _lab(("cut",)), _lab(("heal",)), splits=True, blinds=True
+    ),
     "other_killed": Fault(
         "the host of another pgpool loses power",
         _lab(("cut",), ("kill",), on="other"),
@@ -195,6 +199,7 @@ FAULTS = {
     "holder_cut_from_databases": Fault(
         "the holder cannot reach the databases",
         *_no_route(_holder_and_databases),
+        blinds=True,
     ),
     "other_cut_from_databases": Fault(
         "another pgpool cannot reach the databases",
@@ -321,6 +326,15 @@ class Drill(drills.Drill):
         """Not by what the fault had not reached yet."""
         return self.writer.acknowledged_after(at + 1.5) > LOAD_ROWS
 
+    def _blind(self):
+        return self.fault.blinds and len(self.lab.pgpools) == 1
+
+    def _out(self):
+        """The databases that a pgpool has down."""
+        views = [self.lab.pool_nodes(name) for name in self.lab.pgpools]
+        down = {host for view in views for host, status, _role in view.values() if status == "down"}
+        return [name for name in self.lab.databases if self.lab.address(name) in down]
+
     def _watch_on(self, whole, holders, primaries):
         """The pair is one and stays it for some seconds, and rows are acknowledged."""
         eventually(self._whole, timeout=SETTLE, interval=0.5)
@@ -329,7 +343,7 @@ class Drill(drills.Drill):
         eventually(lambda: self.writer.acknowledged_after(time.monotonic() - 1) > 5, timeout=self.limit)
 
     def _whole(self):
-        if self.fault.fails_over:  # the old primary is down until it is healed
+        if self.fault.fails_over or self._blind():  # a database is out until it is healed
             return len(self.lab.vip_holders()) == 1 and all(self.pgpools.watchdog(name) for name in self.lab.pgpools)
         return self.pgpools.whole()
 
@@ -342,12 +356,12 @@ class Drill(drills.Drill):
             holders_at_last=holders.now(),
             two_primaries_s=round(primaries.together(), 2),
             new_primary=next(host for host in self.lab.databases if not self.lab.in_recovery(host)),
+            taken_out=self._out(),
         )
 
     def _heal(self):
-        for host in self.lab.databases:
-            if self.fault.fails_over and host != self.report["new_primary"]:
-                self.lab.playbook("recover_standby.yml", "-l", host)
+        for host in self.report["taken_out"]:
+            self.lab.playbook("recover_standby.yml", "-l", host)
         eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
 
 

@@ -69,6 +69,17 @@ def test_the_databases_have_nothing_to_do_with_it(report):
     assert (report["two_primaries_s"], report["lost"]) == (0, 0)
 
 
+def test_which_database_is_left_to_recover_standby(report):
+    """The old primary after a failover, and what the only pgpool of all did not reach; nobody else."""
+    primary, taken_out = report["old_primary"], report["taken_out"]
+    if FAULTS[report["fault"]].fails_over:
+        assert taken_out == [primary]
+    elif FAULTS[report["fault"]].blinds and report["manager"] == "systemd":
+        assert primary not in taken_out
+    else:
+        assert taken_out == []
+
+
 def test_the_pair_is_one_again(report):
     """A quorum, one view of the nodes, no session left behind (the drill waits for them), and nothing else is wrong."""
     assert report["check_cluster"] == 0
