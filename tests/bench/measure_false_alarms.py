@@ -13,47 +13,60 @@ from .cluster import Cluster
 from .failure import CannotMeasure
 from .figures import Figure
 
-NAMES = ("false_failovers", "false_failovers_crashes", "false_failovers_cancelled")
-CLIENTS, SECONDS, VANISH_AFTER = 24, 12, 3
+NAMES = ("false_failovers", "false_failovers_crashes", "false_failovers_cancelled", "false_failovers_busy")
+CLIENTS, TURN, VANISH_AFTER, ROUND = 24, 10, 3, 12  # TURN, ROUND: seconds
 VANISHING = {"bench-vanishing": "-n -S -c 10", "bench-vanishing-writers": "-n -N -c 5"}
 SCALE = 20
 EVENTS = 'cat /var/log/pgops/failover.jsonl 2>/dev/null | grep -c \'"event": "failover"\' || true'
-CRASH_EVERY = 3  # rounds: all clients end with a crash, and the others are to be busy to their end
+CRASH_EVERY = 3  # rounds: all sessions end with a crash, and pgbench begins its next turn
 CANCEL = """select count(pg_cancel_backend(pid)) from (select pid from pg_stat_activity
 where usename = 'someuser' and state = 'active' order by random() limit 4) picked"""
 CRASH = """pid=$(pgrep -u postgres -f 'someuser appdb .* (UPDATE|COMMIT|idle in transaction)' | head -n 1)
 [ -z "$pid" ] || { kill -9 "$pid" && echo crashed; }"""
+BUSY = "select count(*) from pg_stat_activity where usename = 'someuser' and state <> 'idle'"
 
 
 def measure(cluster: Cluster) -> list[Figure]:
-    """Count the failovers, the crashes and the cancelled statements; a run without these proves nothing."""
+    """Count the failovers, and what was done to provoke one; without that it proves nothing."""
     primary, _standby = cluster.roles()
     minutes = cluster.settings.false_minutes
-    before, crashes, cancelled, rounds = failovers(cluster), 0, 0, 0
+    before, crashes, cancelled, rounds, busy = failovers(cluster), 0, 0, 0, 0
     pgbench(cluster, f"-i -q -s {SCALE}", limit=600)
+    start(cluster, "bench-busy", f"-n -c {CLIENTS} -j 2 -T {TURN}", again_for=60 * minutes + 600)
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
-        start(cluster, "bench-busy", f"-n -c {CLIENTS} -j 2 -T {SECONDS}")
+        began = time.monotonic()
         for unit, words in VANISHING.items():
-            start(cluster, unit, f"{words} -T {SECONDS}")
+            start(cluster, unit, f"{words} -T {ROUND}")
         time.sleep(VANISH_AFTER)
-        cancelled += int(host.run(cluster.lab, primary, f'runuser -u postgres -- psql -XAtqc "{CANCEL}"'))
+        cancelled += int(ask(cluster, primary, CANCEL))
         for unit in VANISHING:
             host.run(cluster.lab, client_host(cluster), f"systemctl kill -s SIGKILL {unit} 2>/dev/null || true")
+        busy += int(ask(cluster, primary, BUSY)) > 0
         if rounds % CRASH_EVERY == 0:
             crashes += "crashed" in host.run(cluster.lab, primary, CRASH)
         rounds += 1
-        time.sleep(SECONDS - VANISH_AFTER)
-    if not crashes or not cancelled:
-        raise CannotMeasure(f"{crashes} backends were killed and {cancelled} statements cancelled")
+        time.sleep(max(0.0, began + ROUND - time.monotonic()))
+    host.run(cluster.lab, client_host(cluster), "systemctl stop bench-busy")
+    share = round(100 * busy / rounds)
+    if crashes < minutes / 3 or not cancelled or share < 75:
+        raise CannotMeasure(
+            f"{crashes} crashes, {cancelled} cancelled statements, clients busy in {share} % of the looks"
+        )
     note = f"in {minutes} minutes of pgbench with {CLIENTS} clients on {primary}, {crashes} crashes of a backend, "
-    note += f"{cancelled} cancelled statements"
+    note += f"{cancelled} cancelled statements, clients that vanish {rounds} times"
     count = failovers(cluster) - before
     return [
         Figure("false_failovers", float(count), "", runs=[float(count)], note=note),
         Figure("false_failovers_crashes", float(crashes), "", runs=[float(crashes)], note="backends killed meanwhile"),
         Figure("false_failovers_cancelled", float(cancelled), "", runs=[float(cancelled)], note="statements cancelled"),
+        Figure("false_failovers_busy", float(share), "%", runs=[float(share)], note="looks that met clients at work"),
     ]
+
+
+def ask(cluster: Cluster, name: str, statement: str) -> str:
+    """One value, asked on the host itself."""
+    return host.run(cluster.lab, name, f'runuser -u postgres -- psql -XAtqc "{statement}"')
 
 
 def failovers(cluster: Cluster) -> int:
@@ -72,10 +85,14 @@ def pgbench(cluster: Cluster, words: str, limit: int) -> None:
     host.run(cluster.lab, client_host(cluster), command(cluster, words), limit=limit)
 
 
-def start(cluster: Cluster, unit: str, words: str) -> None:
-    """Run it beside us; what is left of an earlier one ends."""
-    run = f"systemctl stop {unit} 2>/dev/null; systemd-run -q --collect --unit={unit} bash -c "
-    host.run(cluster.lab, client_host(cluster), run + shlex.quote(command(cluster, words)))
+def start(cluster: Cluster, unit: str, words: str, *, again_for: int = 0) -> None:
+    """Run it beside us, with ``again_for`` turn after turn for so many seconds; what is left of an earlier one ends."""
+    limit = f"--property=RuntimeMaxSec={again_for or 60}"
+    run = f"systemctl stop {unit} 2>/dev/null; systemd-run -q --collect {limit} --unit={unit} bash -c "
+    wanted = command(cluster, words)
+    if again_for:
+        wanted = f"while :; do {wanted}; sleep 0.2; done"
+    host.run(cluster.lab, client_host(cluster), run + shlex.quote(wanted))
 
 
 def command(cluster: Cluster, words: str) -> str:
