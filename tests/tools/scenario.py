@@ -19,7 +19,8 @@ from lab.settings import SUITES, read_settings  # noqa: E402 (the path has to be
 
 # What a scenario's lab has that others have not; a variable that is set wins.
 LABS = {
-    "more_standbys": {"LAB_STANDBYS": "2"},
+    # The only one of `make test` in which Pgpool-II itself moves the address.
+    "more_standbys": {"LAB_STANDBYS": "2", "LAB_VIP_MANAGER": "watchdog"},
     "vip": {"LAB_VIP_MANAGER": "keepalived"},
     "vip_watchdog": {"LAB_VIP_MANAGER": "watchdog"},
     "vip_single": {"LAB_PGPOOLS": "1"},
