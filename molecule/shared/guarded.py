@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 
 from proof import changed, eventually
@@ -18,6 +19,9 @@ while sleep 0.05; do
   timeout 2 {PSQL} -c 'insert into guard_rows values (now())' >/dev/null 2>&1 && date +%s.%N >>/run/guard-acknowledged
 done
 """
+
+
+ASKED = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
 
 
 class Pair:
@@ -68,6 +72,19 @@ class Pair:
 
     def runs(self, name):
         return self.lab.ssh(name, "pgrep -x postgres").returncode == 0
+
+    def hold_up_its_shutdown(self):
+        """By a session of the primary that is frozen until ten seconds after the server is asked to end."""
+        session = self.lab.connect(self.lab.address(self.primary))
+        with session.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pid = int(cursor.fetchone()[0])
+        later = f"for _ in $(seq 1200); do {ASKED} && break; sleep 0.1; done; sleep 10; kill -CONT {pid}"
+        self.lab.run(self.primary, f"kill -STOP {pid}; systemd-run --quiet bash -c {shlex.quote(later)}")
+
+    def is_asked_to_end(self):
+        """Has the primary been told to shut down?"""
+        return self.lab.ssh(self.primary, ASKED).returncode == 0
 
     def wait_until_ended(self, name):
         """Its server is gone, seen on the host itself: the network has nothing to say about a host that is cut off."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -73,23 +72,10 @@ def test_a_pgpool_that_cannot_be_told_is_a_reason_not_to_begin(cluster):
     assert cluster.healthy()
 
 
-ASKED = "grep -q stopping /var/lib/postgresql/*/main/postmaster.pid"  # as the server itself writes there
-
-
-def hold_up_its_shutdown(cluster):
-    """By a session of the primary that is frozen until ten seconds after it is asked to end."""
-    session = cluster.lab.connect(cluster.lab.address(cluster.primary))
-    with session.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        pid = int(cursor.fetchone()[0])
-    later = f"for _ in $(seq 1200); do {ASKED} && break; sleep 0.1; done; sleep 10; kill -CONT {pid}"
-    cluster.lab.run(cluster.primary, f"kill -STOP {pid}; systemd-run --quiet bash -c {shlex.quote(later)}")
-
-
 def test_a_shutdown_that_hangs_is_given_up_and_the_primary_is_back(cluster):
     """A session that can't be ended holds it up. Nobody is promoted, not by failover.sh either."""
     primary, events = cluster.primary, {name: len(cluster.failovers(name)) for name in cluster.lab.pgpools}
-    hold_up_its_shutdown(cluster)
+    cluster.hold_up_its_shutdown()
     done = switch(cluster, cluster.standby, "-e", "switch_primary_stop_timeout=3")
     assert done.returncode != 0
     assert f"{primary} was started again and is the primary as before" in done.stdout
@@ -121,9 +107,9 @@ def test_pgpools_that_do_not_notice_are_told(cluster):
 @pytest.mark.matrix
 def test_when_the_primarys_host_dies_meanwhile_it_is_a_failover_like_any_other(cluster):
     primary = cluster.primary
-    hold_up_its_shutdown(cluster)
+    cluster.hold_up_its_shutdown()
     run = cluster.lab.playbook("switch_primary.yml", "-l", cluster.standby, background=True)
-    eventually(lambda: cluster.lab.ssh(primary, ASKED).returncode == 0, timeout=90, interval=0.1)
+    eventually(cluster.is_asked_to_end, timeout=90, interval=0.1)
     for word in ("cut", "kill"):
         cluster.lab.fault(word, primary)
     said = run.communicate(timeout=300)[0]
@@ -137,9 +123,9 @@ def test_when_the_primarys_host_dies_meanwhile_it_is_a_failover_like_any_other(c
 def test_when_the_line_to_the_target_breaks_what_was_begun_goes_on(cluster):
     """Nobody starts the old primary beside it; whoever promotes the target, it is the primary then."""
     primary, target = cluster.primary, cluster.standby
-    hold_up_its_shutdown(cluster)
+    cluster.hold_up_its_shutdown()
     run = cluster.lab.playbook("switch_primary.yml", "-l", target, background=True)
-    eventually(lambda: cluster.lab.ssh(primary, ASKED).returncode == 0, timeout=90, interval=0.1)
+    eventually(cluster.is_asked_to_end, timeout=90, interval=0.1)
     cluster.lab.run_inside(target, f"pkill -KILL -f '^sshd: {LOGIN}'")
     said = run.communicate(timeout=300)[0]
     assert run.returncode != 0 and f"What was begun on {target} may go on there" in said, said
