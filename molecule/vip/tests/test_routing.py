@@ -260,7 +260,7 @@ def test_a_select_after_a_write_in_a_transaction_sees_it(lab, cluster, objects, 
 @contextlib.contextmanager
 def write_functions(lab, *names):
     """The setting, as the role renders it (test_pgpool.py), without a deployment in between."""
-    given = ",".join(("currval", "lastval", "nextval", "setval", *names))
+    given = ",".join(f"(.*[.])?{name}" for name in ("currval", "lastval", "nextval", "setval", *names))
     path = "/etc/pgpool2/pgpool.conf"
     for proxy in lab.pgpools:
         change = rf"s/^\(write\|black\)_function_list = .*/\1_function_list = '{given}'/"
