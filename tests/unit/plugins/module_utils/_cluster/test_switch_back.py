@@ -82,6 +82,7 @@ def test_the_old_primary_is_started_again_unless_there_is_another_or_it_can_not_
     assert (found["primary"], found["target"]) == (OLD, NEW)
 
 
+MEANWHILE = f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml"
 LOOSE = (
     f"What was begun on {NEW} may go on there, and failover.sh may promote it as well: {OLD} {{}}. "
     f"Next: ansible-playbook check_cluster.yml; if nobody is the primary in a minute, start {OLD} by hand"
@@ -94,18 +95,8 @@ AGAIN = f"{OLD} was started again and is the primary as before; pgpools that did
     [
         (failed("before"), stand(old="primary"), [], f"Nothing was changed: {OLD} still is the primary."),
         (failed("promoting"), stand(), [], f"{OLD} is down, cleanly, and {NEW} has all of its data."),
-        (
-            failed("stopping"),
-            stand(third="primary"),
-            [],
-            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
-        ),
-        (
-            failed("stopping"),
-            stand(old=None, third="primary"),
-            [],
-            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
-        ),
+        (failed("stopping"), stand(third="primary"), [], MEANWHILE),
+        (failed("stopping"), stand(old=None, third="primary"), [], MEANWHILE),
         (
             failed("stopping"),
             [*stand(third="primary"), {"item": {"name": "postgres-db4"}, "postgres": {"role": "primary"}}],
@@ -113,18 +104,8 @@ AGAIN = f"{OLD} was started again and is the primary as before; pgpools that did
             f"{THIRD} and postgres-db4 were promoted meanwhile, and {OLD} is left as it is. "
             "Next: ansible-playbook check_cluster.yml",
         ),
-        (
-            failed("promoting"),  # its words ask to promote the target by hand
-            stand(third="primary"),
-            [],
-            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
-        ),
-        (
-            failed("before"),
-            stand(old=None, third="primary"),
-            [],
-            f"{THIRD} was promoted meanwhile, and {OLD} is left as it is. Next: ansible-playbook check_cluster.yml",
-        ),
+        (failed("promoting"), stand(third="primary"), [], MEANWHILE),  # its words ask to promote the target by hand
+        (failed("before"), stand(old=None, third="primary"), [], MEANWHILE),
         *[
             (
                 failed("before"),
