@@ -7,14 +7,18 @@ from __future__ import annotations
 ONLY = {1: ("test_pair_faults.py",), 3: ("test_pair_faults.py", "test_move_vip.py")}
 
 
-def pytest_ignore_collect(collection_path):
-    """By the number of pgpools that the lab has."""
+def pytest_collection_modifyitems(config, items):
+    """By the number of pgpools that the lab has. (Molecule names each file, and such a file is never ignored.)"""
     from proof import Lab  # its path is set by the conftest of all scenarios
 
     lab = Lab()
-    wanted = ONLY.get(len(lab.pgpools)) if collection_path.suffix == ".py" else None
-    if wanted and collection_path.name not in wanted:
-        return True
-    # It is about what keepalived's hosts do.
     watchdog = lab.vars.get("pgops_vip_manager") == "watchdog"
-    return True if watchdog and collection_path.name == "test_refuse.py" else None
+
+    def fits(item):
+        wanted = ONLY.get(len(lab.pgpools), (item.path.name,))
+        # test_refuse is about what keepalived's hosts do.
+        return item.path.name in wanted and not (watchdog and item.path.name == "test_refuse.py")
+
+    later = [item for item in items if not fits(item)]
+    items[:] = [item for item in items if item not in later]
+    config.hook.pytest_deselected(items=later)
