@@ -339,7 +339,11 @@ class Drill(drills.Drill):
         """The pair is one and stays it for some seconds, and rows are acknowledged."""
         eventually(self._whole, timeout=SETTLE, interval=0.5)
         self.report["settled_s"] = round(time.time() - whole, 1)
+        self._wait_for_rows()  # a pgpool that was blind sees its databases later than it is seen to be whole
         time.sleep(STAYS)
+        self._wait_for_rows()
+
+    def _wait_for_rows(self):
         eventually(lambda: self.writer.acknowledged_after(time.monotonic() - 1) > 5, timeout=self.limit)
 
     def _whole(self):
