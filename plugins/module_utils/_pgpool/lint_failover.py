@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from . import settings
+from . import function_list, settings
 
 # Until these, the processes that look at a database share one open pool_passwd.
 OWN_POOL_PASSWD = {"4.1": "4.1.23", "4.2": "4.2.20", "4.3": "4.3.13", "4.4": "4.4.10", "4.5": "4.5.5"}
@@ -80,12 +80,23 @@ def passwords(view, _facts):
 
 def balance(view, _facts):
     """A read that is old."""
-    if not view.value("load_balance_mode") or len(view.backends()) < 2:
+    if not _balances(view):
         return
     if view.value("sr_check_period") == 0:
         yield view.problem("stale_reads", "sr_check_period")
     elif not view.value("delay_threshold") and not view.value("delay_threshold_by_time"):
         yield view.problem("stale_reads", "delay_threshold")
+
+
+def write_functions(view, _facts):
+    """A function that writes must be known however it is called. With a list of those that only read, that decides."""
+    name = "write_function_list"
+    if not _balances(view) or not settings.at_least(view.version, "4.2") or view.value("read_only_function_list"):
+        return
+    missed = function_list.missed(view.value(name))
+    if missed:
+        mended = function_list.mended(view.value(name))
+        yield view.problem("bare_function_names", name, names=", ".join(missed), mended=mended)
 
 
 def pools(view, facts):
@@ -128,6 +139,10 @@ def does_not_start(view, _facts):
             yield view.problem("does_not_start", name, what, then="write the data directory of every backend")
 
 
+def _balances(view):
+    return view.value("load_balance_mode") and len(view.backends()) > 1
+
+
 def _each(view, name):
     """The setting that holds for all, and those of single nodes; only the latter when every node has its own."""
     numbered = [f"{name}{number}" for number in view.nodes(name) if number in view.backends()]
@@ -145,6 +160,7 @@ RULES = (
     what_a_failover_does,
     passwords,
     balance,
+    write_functions,
     pools,
     application_names,
     does_not_start,

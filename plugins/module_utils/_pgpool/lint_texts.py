@@ -112,6 +112,12 @@ ABOUT_DATABASES = {
         "a standby gets reads however far it is behind",
         "set sr_check_period to some seconds and delay_threshold to some bytes",
     ),
+    "bare_function_names": Text(
+        WARNING,
+        "a call that gives the schema, as app.book(), is compared with the schema: {names} will not match it, so it is "
+        "taken for a read, and fails on a standby",
+        "write '{mended}'",
+    ),
     "too_many_connections": Text(
         ERROR,
         "PostgreSQL has {free} connections for them (max_connections {most}): clients are refused at the time of "

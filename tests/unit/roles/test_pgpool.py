@@ -348,9 +348,15 @@ def test_the_linter_has_nothing_to_say(version, databases, pgpools, profile):
     assert judged(databases, pgpools, __pgpool_version=version, pgops_timing_profile=profile) == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_linter_has_nothing_to_say_of_functions_that_write(version):
+    assert judged(2, 2, __pgpool_version=version, pgops_write_functions=["book", "set_name", "book$in"]) == []
+
+
 @pytest.mark.parametrize(
     "more, said",
     [
+        ({"pgpool_extra_settings": {"write_function_list": "book"}}, [("warning", "bare_function_names")]),
         ({"pgpool_extra_settings": {"auto_failback": True}}, [("warning", "auto_failback")]),
         ({"pgpool_extra_settings": {"backend_application_name1": "x"}}, [("warning", "application_name")]),
         ({"pgpool_timing": {"connect_timeout": 700}}, [("error", "endless_ping")]),

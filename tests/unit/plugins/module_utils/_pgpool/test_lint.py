@@ -105,6 +105,8 @@ CASES = [
      {"allow_clear_text_frontend_auth": "on"}, "4.3.5", FACTS),
     ("warning", "stale_reads", "sr_check_period", {"sr_check_period": "0"}, "4.3.5", FACTS),
     ("warning", "stale_reads", "delay_threshold", {"delay_threshold": "0"}, "4.3.5", FACTS),
+    ("warning", "bare_function_names", "write_function_list", {"write_function_list": "'f1,set_.*'"}, "4.3.5", FACTS),
+    ("warning", "bare_function_names", "write_function_list", {"write_function_list": "nextval"}, "4.7.2", FACTS),
     ("error", "too_many_connections", "num_init_children", {"num_init_children": "50"}, "4.3.5", FACTS),
     ("warning", "dead_sessions", "num_init_children", {"num_init_children": "40"}, "4.3.5", FACTS),
     ("warning", "application_name", "backend_application_name0", {"backend_application_name0": "'x'"}, "4.3.5", FACTS),
@@ -147,6 +149,35 @@ def test_the_linter_recommends_no_cache_that_the_role_refuses(method):
     assert query_cache.problem(method, 2, "10.1.7.9") and not query_cache.problem(method, 1, "10.1.7.9")
     alone = conf(memory_cache_enabled="on", memqcache_method=f"'{method}'", use_watchdog="off")
     assert found(alone, facts=FACTS._replace(pgpools=1)) == []
+
+
+def test_functions_that_are_missed_with_their_schema_are_named_with_what_to_write():
+    (problem,) = lint(conf(write_function_list="'(.*[.])?nextval, book,set_.*'"), "4.3.5", FACTS).problems
+    assert problem.what == "= '(.*[.])?nextval, book,set_.*'"
+    assert "the schema: book, set_.* will not match it" in problem.why
+    assert problem.next == "write '(.*[.])?nextval,(.*[.])?book,(.*[.])?set_.*'"
+    assert found(conf(write_function_list=problem.next[len("write ") :])) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "changed", "missed"),
+    [
+        ("4.1.4", {}, False),
+        ("4.1.4", {"black_function_list": "'book'"}, False),
+        ("4.2.5", {}, True),  # the default is 'nextval,setval'
+        ("4.2.5", {"write_function_list": "''"}, False),  # what is volatile counts as writing
+        ("4.2.5", {"write_function_list": "'book'"}, True),
+        ("4.3.5", {}, False),
+        ("4.3.5", {"write_function_list": "'book'"}, True),
+        ("4.3.5", {"write_function_list": "'book'", "read_only_function_list": "'read'"}, False),  # that one decides
+        ("4.3.5", {"write_function_list": "'book'", "load_balance_mode": "off"}, False),
+    ],
+)
+def test_functions_are_missed_only_where_the_list_decides(version, changed, missed):
+    rules = [rule for _level, rule, _name in found(conf(version, **{"load_balance_mode": "on", **changed}), version)]
+    assert rules == ["bare_function_names"] * missed
+    one = ("backend_hostname1", "backend_port1")
+    assert found(conf(version, one, **{"load_balance_mode": "on", **changed}), version) == []
 
 
 def test_said_twice_only_counts_when_it_means_something_else():
