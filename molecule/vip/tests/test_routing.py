@@ -259,12 +259,12 @@ def test_a_select_after_a_write_in_a_transaction_sees_it(lab, cluster, objects, 
 
 @contextlib.contextmanager
 def write_functions(lab, *names):
-    """The setting, as the role renders it (test_pgpool.py), without a deployment in between."""
-    given = ",".join(f"(.*[.])?{name}" for name in ("currval", "lastval", "nextval", "setval", *names))
+    """More of them behind those that the role wrote, each as it wrote its last one, without a deployment."""
     path = "/etc/pgpool2/pgpool.conf"
+    more = "".join(rf",\2{name}" for name in names)
+    change = rf"s/^([a-z]+_function_list = '.*,([^,]*)setval)'$/\1{more}'/"
     for proxy in lab.pgpools:
-        change = rf"s/^\(write\|black\)_function_list = .*/\1_function_list = '{given}'/"
-        lab.run(proxy, f"cp -p {path} {path}.routing && sed -i {json.dumps(change)} {path} && systemctl reload pgpool2")
+        lab.run(proxy, f"cp -p {path} {path}.routing && sed -Ei {json.dumps(change)} {path} && systemctl reload pgpool2")
     try:
         yield
     finally:
