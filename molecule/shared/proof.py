@@ -119,6 +119,8 @@ class Lab:
 
     def leader(self):
         """The pgpool that leads the others, as the first one says; with keepalived it need not have the virtual IP."""
+        if len(self.pgpools) == 1:
+            return self.pgpools[0]
         address = re.search(r"^\w+ Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]
         return next(name for name in self.pgpools if self.address(name) == address)
 
