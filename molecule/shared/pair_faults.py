@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import drills
 import psycopg2
 from drills import LOAD_ROWS, STAYS
-from faults import restart_the_leader
+from faults import POSTMASTER, restart_the_leader
 from proof import eventually
 from watched import Holders, Primaries
 
@@ -41,7 +41,7 @@ class Fault(t.NamedTuple):
 
     ``moves``: has another host to have the address then? ``splits``: do the pgpools not hear each other meanwhile?
     ``away``: is nobody served as long as it lasts? ``blinds``: does the holder reach no database meanwhile? A single
-    pgpool then takes them all out, and the standby comes back by recover_standby.yml.
+    pgpool then takes them all out, and the standby comes back by recover_standby.yml. ``witness``: does it need one?
     """
 
     what: str
@@ -54,6 +54,7 @@ class Fault(t.NamedTuple):
     splits: bool = False
     away: bool = False
     blinds: bool = False
+    witness: bool = False
 
 
 def _on_holder(command):
@@ -104,6 +105,23 @@ def _holder_and_databases(drill):
 
 def _other_and_databases(drill):
     return [drill.other], drill.lab.databases
+
+
+def _others(*words):
+    """Each pgpool host but the holder's."""
+
+    def act(drill):
+        for word in words:
+            for name in _apart(drill)[1]:
+                drill.lab.fault(word, name)
+
+    return act
+
+
+def _kill_the_primary_without_a_majority(drill):
+    _others("cut", "kill")(drill)
+    eventually(lambda: "QUORUM ABSENT" in drill.lab.watchdog(drill.holder), timeout=SETTLE)
+    drill.lab.run(drill.primary, f"kill -9 {POSTMASTER}")
 
 
 def _restart_all(drill):
@@ -189,6 +207,32 @@ FAULTS = {
         pgpools=2,
         splits=True,
     ),
+    "witness_killed": Fault(
+        "the witness's host loses power",
+        _lab(("cut",), ("kill",), on="witness"),
+        _lab(("start",), on="witness"),
+        False,
+        splits=True,
+        witness=True,
+    ),
+    "others_killed": Fault(
+        "every pgpool host but the holder's loses power",
+        _others("cut", "kill"),
+        _others("start"),
+        False,
+        pgpools=3,
+        splits=True,
+    ),
+    "primary_killed_without_a_majority": Fault(
+        "every pgpool host but the holder's loses power, then the primary dies",
+        _kill_the_primary_without_a_majority,
+        _others("start"),
+        False,
+        fails_over=True,
+        pgpools=3,
+        splits=True,
+        away=True,
+    ),
     "cut_apart": Fault(
         "the holder and the other pgpools cannot reach each other, all else can",
         *_no_arrival(_apart),
@@ -234,7 +278,8 @@ class Pgpools:
         kept = lab.ssh(lab.pgpools[0], "systemctl is-enabled --quiet keepalived").returncode == 0
         self.manager = KEEPALIVED if kept else "systemd" if len(lab.pgpools) == 1 else "watchdog"
         # All but a witness, which only votes and has nothing of keepalived.
-        self.able = [name for name in lab.pgpools if not lab.hostvars[name].get("pgops_pgpool_witness")]
+        self.witnesses = [name for name in lab.pgpools if lab.hostvars[name].get("pgops_pgpool_witness")]
+        self.able = [name for name in lab.pgpools if name not in self.witnesses]
 
     def whole(self):
         """One has the address, all have the same view, each could take over, and no session leads nowhere."""
@@ -301,8 +346,12 @@ class Drill(drills.Drill):
 
     @classmethod
     def possible(cls, lab):
-        manager, count = Pgpools(lab).manager, len(lab.pgpools)
-        return [name for name, fault in FAULTS.items() if manager in fault.managers and count >= fault.pgpools]
+        pgpools, count = Pgpools(lab), len(lab.pgpools)
+        return [
+            name
+            for name, fault in FAULTS.items()
+            if pgpools.manager in fault.managers and count >= fault.pgpools and (pgpools.witnesses or not fault.witness)
+        ]
 
     def _look(self):
         super()._look()
@@ -310,6 +359,7 @@ class Drill(drills.Drill):
         eventually(self.pgpools.whole, timeout=SETTLE, interval=1)
         (self.holder,) = self.lab.vip_holders()
         self.other = next((host for host in self.pgpools.able if host != self.holder), None)
+        self.witness = next(iter(self.pgpools.witnesses), None)
         self.report.update(manager=self.pgpools.manager, old_holder=self.holder, old_primary=self.primary)
 
     def _roles(self):

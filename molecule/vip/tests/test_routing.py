@@ -264,7 +264,7 @@ def write_functions(lab, *names):
     more = "".join(rf",\2{name}" for name in names)
     change = rf"s/^([a-z]+_function_list = '.*,([^,]*)setval)'$/\1{more}'/"
     for proxy in lab.pgpools:
-        lab.run(proxy, f"cp -p {path} {path}.routing && sed -Ei {json.dumps(change)} {path} && systemctl reload pgpool2")
+        lab.run(proxy, f"sed -E -i.routing {json.dumps(change)} {path} && systemctl reload pgpool2")
     try:
         yield
     finally:

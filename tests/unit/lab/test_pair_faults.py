@@ -72,5 +72,12 @@ def test_a_single_pgpool_has_no_fault_of_another_one():
     assert not {"moved", "other_killed", "cut_apart", "other_cut_from_databases"} & set(possible)
 
 
+def test_only_a_lab_with_a_witness_loses_one_and_a_majority_takes_three():
+    of_a_majority = {"others_killed", "primary_killed_without_a_majority"}
+    assert not {"witness_killed", *of_a_majority} & set(Drill.possible(Lab(ONE, TWO)))
+    assert of_a_majority == {"witness_killed", *of_a_majority} & set(Drill.possible(Lab(ONE, TWO, THREE)))
+    assert {"witness_killed", *of_a_majority} <= set(Drill.possible(Lab(ONE, TWO, THREE, witness=THREE)))
+
+
 def test_the_other_one_of_a_drill_is_no_witness():
     assert Pgpools(Lab(ONE, TWO, THREE, witness=TWO)).able == [ONE, THREE]
