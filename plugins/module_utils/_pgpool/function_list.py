@@ -8,13 +8,15 @@
 
 Pgpool-II splits the list at every comma, and takes each entry for an extended regular expression without regard to
 case, with ^ before it and $ behind it where they are not there. Since 4.2 it looks for schema.name with it when the
-call gives a schema, and for the name when not; before, always for the name. Before 4.6 a blank beside a comma belongs
-to the entry, which then matches nothing; here it never does.
+call gives a schema, and for the name when not; before, always for the name. Here no blank beside a comma belongs to an
+entry, whatever the version (comma_lists.py tells where it does).
 """
 
 from __future__ import annotations
 
 import re
+
+from . import comma_lists
 
 ANY_SCHEMA = "(.*[.])?"
 
@@ -46,7 +48,7 @@ def matches(entry, called):
 
 
 def _split(value):
-    return [one.strip() for one in value.split(",") if one.strip()]
+    return [one for one in comma_lists.without_blanks(value, comma_lists.WHOLE).split(",") if one]
 
 
 def _is_missed(entry, entries):

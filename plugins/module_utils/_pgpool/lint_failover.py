@@ -8,12 +8,27 @@
 
 from __future__ import annotations
 
-from . import function_list, settings
+from . import comma_lists, function_list, settings
+from .comma_lists import BOTH, LEFT, WHOLE
 
 # Until these, the processes that look at a database share one open pool_passwd.
 OWN_POOL_PASSWD = {"4.1": "4.1.23", "4.2": "4.2.20", "4.3": "4.3.13", "4.4": "4.4.10", "4.5": "4.5.5"}
 
 SLOW_SECONDS = 180
+
+BLANKS_TRIMMED_SINCE = "4.6"
+
+# Lists with commas: what of an entry is compared, and what comes of a name that does not match.
+LISTS = {
+    "write_function_list": (WHOLE, "such a call is taken for a read, and fails on a standby"),
+    "read_only_function_list": (WHOLE, "such a call goes to the primary"),
+    "cache_unsafe_memqcache_table_list": (WHOLE, "what is read from there is cached"),
+    "cache_safe_memqcache_table_list": (WHOLE, "what is read from there is not cached"),
+    "app_name_redirect_preference_list": (LEFT, "such a session reads from any server"),
+    "database_redirect_preference_list": (LEFT, "such a session reads from any server"),
+    "user_redirect_preference_list": (LEFT, "such a session reads from any server"),
+    "dml_adaptive_object_relationship_list": (BOTH, "what hangs on a write is read from a standby before its commit"),
+}
 
 
 def health_check(view, _facts):
@@ -91,12 +106,24 @@ def balance(view, _facts):
 def write_functions(view, _facts):
     """A function that writes must be known however it is called. With a list of those that only read, that decides."""
     name = "write_function_list"
-    if not _balances(view) or not settings.at_least(view.version, "4.2") or view.value("read_only_function_list"):
+    if not _is_read(view, name) or not settings.at_least(view.version, "4.2"):
         return
     missed = function_list.missed(view.value(name))
     if missed:
         mended = function_list.mended(view.value(name))
         yield view.problem("bare_function_names", name, names=", ".join(missed), mended=mended)
+
+
+def blanks(view, _facts):
+    """A blank that belongs to a name keeps it from matching."""
+    for name, (compared, so) in LISTS.items():
+        value = view.value(name) if _is_read(view, name) else None
+        trims = compared != LEFT and settings.at_least(view.version, BLANKS_TRIMMED_SINCE)
+        lost = comma_lists.lost(value or "", compared, trims=trims)
+        if lost:
+            schemas = name == "write_function_list" and settings.at_least(view.version, "4.2")
+            mended = function_list.mended(value) if schemas else comma_lists.without_blanks(value, compared)
+            yield view.problem("blanks_in_list", name, names=", ".join(lost), so=so, mended=mended)
 
 
 def pools(view, facts):
@@ -143,6 +170,17 @@ def _balances(view):
     return view.value("load_balance_mode") and len(view.backends()) > 1
 
 
+def _is_read(view, name):
+    """Whether a list has a say."""
+    if "memqcache" in name:
+        return view.value("memory_cache_enabled")
+    if not _balances(view):
+        return False
+    if name.startswith("dml_adaptive"):
+        return view.value("disable_load_balance_on_write") == "dml_adaptive"
+    return not (name == "write_function_list" and view.value("read_only_function_list"))
+
+
 def _each(view, name):
     """The setting that holds for all, and those of single nodes; only the latter when every node has its own."""
     numbered = [f"{name}{number}" for number in view.nodes(name) if number in view.backends()]
@@ -161,6 +199,7 @@ RULES = (
     passwords,
     balance,
     write_functions,
+    blanks,
     pools,
     application_names,
     does_not_start,

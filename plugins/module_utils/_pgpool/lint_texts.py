@@ -118,6 +118,11 @@ ABOUT_DATABASES = {
         "taken for a read, and fails on a standby",
         "write '{mended}'",
     ),
+    "blanks_in_list": Text(
+        WARNING,
+        "this version takes a blank beside a comma or a colon for a part of the name: {names} will not match, so {so}",
+        "write '{mended}'",
+    ),
     "too_many_connections": Text(
         ERROR,
         "PostgreSQL has {free} connections for them (max_connections {most}): clients are refused at the time of "

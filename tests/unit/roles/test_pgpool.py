@@ -357,6 +357,8 @@ def test_the_linter_has_nothing_to_say_of_functions_that_write(version):
     "more, said",
     [
         ({"pgpool_extra_settings": {"write_function_list": "book"}}, [("warning", "bare_function_names")]),
+        ({"pgpool_extra_settings": {"write_function_list": ".*book, .*set"}}, [("warning", "blanks_in_list")]),
+        ({"pgpool_extra_settings": {"write_function_list": [".*book", ".*set"]}}, []),
         ({"pgpool_extra_settings": {"auto_failback": True}}, [("warning", "auto_failback")]),
         ({"pgpool_extra_settings": {"backend_application_name1": "x"}}, [("warning", "application_name")]),
         ({"pgpool_timing": {"connect_timeout": 700}}, [("error", "endless_ping")]),

@@ -107,6 +107,9 @@ CASES = [
     ("warning", "stale_reads", "delay_threshold", {"delay_threshold": "0"}, "4.3.5", FACTS),
     ("warning", "bare_function_names", "write_function_list", {"write_function_list": "'f1,set_.*'"}, "4.3.5", FACTS),
     ("warning", "bare_function_names", "write_function_list", {"write_function_list": "nextval"}, "4.7.2", FACTS),
+    ("warning", "blanks_in_list", "write_function_list", {"write_function_list": "'.*f1, .*f2'"}, "4.3.5", FACTS),
+    ("warning", "blanks_in_list", "database_redirect_preference_list",
+     {"database_redirect_preference_list": "'shop:primary, app:standby'"}, "4.7.2", FACTS),
     ("error", "too_many_connections", "num_init_children", {"num_init_children": "50"}, "4.3.5", FACTS),
     ("warning", "dead_sessions", "num_init_children", {"num_init_children": "40"}, "4.3.5", FACTS),
     ("warning", "application_name", "backend_application_name0", {"backend_application_name0": "'x'"}, "4.3.5", FACTS),
@@ -152,8 +155,8 @@ def test_the_linter_recommends_no_cache_that_the_role_refuses(method):
 
 
 def test_functions_that_are_missed_with_their_schema_are_named_with_what_to_write():
-    (problem,) = lint(conf(write_function_list="'(.*[.])?nextval, book,set_.*'"), "4.3.5", FACTS).problems
-    assert problem.what == "= '(.*[.])?nextval, book,set_.*'"
+    (problem,) = lint(conf(write_function_list="'(.*[.])?nextval,book,set_.*'"), "4.3.5", FACTS).problems
+    assert problem.what == "= '(.*[.])?nextval,book,set_.*'"
     assert "the schema: book, set_.* will not match it" in problem.why
     assert problem.next == "write '(.*[.])?nextval,(.*[.])?book,(.*[.])?set_.*'"
     assert found(conf(write_function_list=problem.next[len("write ") :])) == []
@@ -178,6 +181,62 @@ def test_functions_are_missed_only_where_the_list_decides(version, changed, miss
     assert rules == ["bare_function_names"] * missed
     one = ("backend_hostname1", "backend_port1")
     assert found(conf(version, one, **{"load_balance_mode": "on", **changed}), version) == []
+
+
+def test_what_a_blank_keeps_from_matching_is_named_with_what_to_write():
+    (problem,) = lint(conf(write_function_list="'(.*[.])?nextval, .*book ,.*set'"), "4.5.5", FACTS).problems
+    assert problem.what == "= '(.*[.])?nextval, .*book ,.*set'"
+    assert "a part of the name: .*book will not match, so such a call is taken for a read" in problem.why
+    assert problem.next == "write '(.*[.])?nextval,.*book,.*set'"
+
+
+@pytest.mark.parametrize("given", ["'nextval, setval'", "'.*nextval, book'", "'f1, public.f1,f2'"])
+def test_names_that_a_blank_and_a_schema_keep_from_matching_get_one_list_to_write(given):
+    problems = lint(conf(write_function_list=given), "4.3.5", FACTS).problems
+    assert [one.rule for one in problems] == ["bare_function_names", "blanks_in_list"]
+    (to_write,) = {one.next for one in problems}
+    assert found(conf(write_function_list=to_write[len("write ") :])) == []
+
+
+# A list with a blank for each setting that has one, and what has to be on for it to be read.
+BALANCED = {"load_balance_mode": "on"}
+CACHED = {"memory_cache_enabled": "on", "use_watchdog": "off"}
+ADAPTIVE = {**BALANCED, "disable_load_balance_on_write": "dml_adaptive"}
+ALL, UP_TO_4_5 = VERSIONS, VERSIONS[:5]
+BLANKS = [
+    ("write_function_list", ".*f1, .*f2", UP_TO_4_5, BALANCED),
+    ("read_only_function_list", "f1, f2", UP_TO_4_5, BALANCED),
+    ("cache_unsafe_memqcache_table_list", "t1, t2", UP_TO_4_5, CACHED),
+    ("cache_safe_memqcache_table_list", "t1 ,t2", UP_TO_4_5, CACHED),
+    ("database_redirect_preference_list", "shop:primary, app:standby", ALL, BALANCED),
+    ("app_name_redirect_preference_list", "psql :primary", ALL, BALANCED),
+    ("user_redirect_preference_list", "ann:primary, bob:standby", VERSIONS[4:], BALANCED),
+    ("dml_adaptive_object_relationship_list", "t1:t2, f1():t3", VERSIONS[1:5], ADAPTIVE),
+    ("dml_adaptive_object_relationship_list", "t1: t2", VERSIONS[1:], ADAPTIVE),
+    # blanks may be meant here, or do no harm
+    ("primary_routing_query_pattern_list", "SELECT 1; SELECT 2 ;.* FOR UPDATE, .*", (), BALANCED),
+    ("reset_query_list", "ABORT; DISCARD ALL", (), BALANCED),
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("name", "given", "versions", "read"), BLANKS)
+def test_blanks_are_told_where_they_keep_something_from_matching(name, given, versions, read, version):
+    here = settings.name_in(name, version)
+    if here is None:
+        return
+    facts, functions = FACTS._replace(pgpools=1), settings.name_in("write_function_list", version)
+    changed = {"use_watchdog": "off", functions: "''", **read, here: f"'{given}'"}
+    told = [("warning", "blanks_in_list", here)] if version in versions else []
+    assert found(conf(version, **changed), version, facts) == told
+    not_read = {"load_balance_mode": "off", "memory_cache_enabled": "off"}
+    assert found(conf(version, **{**changed, **not_read}), version, facts) == []
+
+
+def test_a_list_that_is_not_read_may_have_blanks():
+    decides = {"write_function_list": "'.*f1, .*f2'", "read_only_function_list": "'f3'"}
+    assert found(conf(**decides)) == []
+    assert found(conf(dml_adaptive_object_relationship_list="'t1:t2, f1():t3'")) == []
 
 
 def test_said_twice_only_counts_when_it_means_something_else():
