@@ -371,6 +371,9 @@ class Drill(drills.Drill):
             time.sleep(ALONE)
         else:
             eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+        if self.fault.moves and self.other:  # of a pgpool that hangs the clients may notice nothing
+            others = [name for name in self.pgpools.able if name != self.holder]
+            eventually(lambda: self.lab.vip_holders(others), timeout=self.limit)
 
     def _served(self, at):
         """Not by what the fault had not reached yet."""

@@ -124,8 +124,9 @@ class Lab:
         address = re.search(r"^\w+ Host Name\s*: (\S+)$", self.watchdog(self.pgpools[0]), re.M)[1]
         return next(name for name in self.pgpools if self.address(name) == address)
 
-    def vip_holders(self):
-        return [name for name in self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
+    def vip_holders(self, among=None):
+        """The pgpool hosts that have the virtual IP; only these are asked, where another one cannot be."""
+        return [name for name in among or self.pgpools if f" {self.vip}/" in self.run(name, "ip -4 -o addr show")]
 
     def playbook(
         self, name, *arguments, folder="playbooks", timeout=600, check=True, background=False, output=subprocess.PIPE
