@@ -97,6 +97,11 @@ class Drill:
         """Into the report: ``new_primary``, and what was watched."""
         raise NotImplementedError
 
+    def _serving(self):
+        """The database that took the last row: a second primary that nobody reaches is none."""
+        last = self.writer.served_by()[-1]
+        return next(host for host in self.lab.databases if self.lab.address(host) == last)
+
     def _heal(self):
         """Whatever the fault left."""
         raise NotImplementedError

@@ -204,18 +204,13 @@ class Drill(drills.Drill):
         self.report["primaries_at_last"] = now
 
     def _tell(self, whole, primaries):
-        turns = self.writer.served_by()
         self.report.update(
-            new_primary=self._serving(turns),
-            served_by=turns,
+            new_primary=self._serving(),
+            served_by=self.writer.served_by(),
             failovers=[one for name in self.lab.pgpools for one in self._failovers(name)[self.before[name] :]],
             two_primaries_s=round(primaries.together(), 2),
             two_primaries_when_whole_s=round(primaries.together(since=whole), 2),
         )
-
-    def _serving(self, turns):
-        """The server that took the last row: a second primary that nobody reaches is none."""
-        return next(host for host in self.lab.databases if self.lab.address(host) == turns[-1])
 
     def _heal(self):
         """One command for each database host that is not the primary."""

@@ -412,7 +412,7 @@ class Drill(drills.Drill):
             two_holders_when_whole_s=round(holders.together(since=whole), 2),
             holders_at_last=holders.now(),
             two_primaries_s=round(primaries.together(), 2),
-            new_primary=next(host for host in self.lab.databases if not self.lab.in_recovery(host)),
+            new_primary=self._serving(),
             taken_out=self._out(),
         )
 
