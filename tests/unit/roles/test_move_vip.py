@@ -60,3 +60,14 @@ def test_the_way_back_frees_the_old_holder_first_and_then_the_others():
     assert not any("when" in act for act in acts)  # the others are freed whatever the old holder does
     (act,) = yaml.safe_load((ROLES / "move_vip" / "tasks" / "hand_over.yml").read_text(encoding="utf-8"))
     assert act["failed_when"] is False and act["ignore_unreachable"] is True
+
+
+def test_whoever_looks_asks_the_network_too():
+    """Before the move, after it, and where it failed: what pgpool hosts say of themselves shows no stranger."""
+    (play,) = yaml.safe_load((ROLES.parent / "playbooks" / "move_vip.yml").read_text(encoding="utf-8"))
+    found = list(play["tasks"])
+    for path in sorted((ROLES / "move_vip" / "tasks").glob("*.yml")):
+        found += yaml.safe_load(path.read_text(encoding="utf-8"))
+    looks = [task["ansible.builtin.include_role"] for task in found if "ansible.builtin.include_role" in task]
+    looks = [role.get("tasks_from") for role in looks if role["name"] == "pgops.pgpool.observe"]
+    assert looks == ["vip"] * 4
