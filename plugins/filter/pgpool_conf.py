@@ -30,7 +30,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pgops.pgpool.plugins.module_utils._net import arp, vip_fit
+from ansible_collections.pgops.pgpool.plugins.module_utils._net import vip_fit
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import (
     commands,
     conf_report,
@@ -120,11 +120,6 @@ def holds_address(ip_json, address):
     return vip_fit.holds(ip_json, address)
 
 
-def arp_holders(printed):
-    """The hardware addresses that answered, from the output of arping."""
-    return list(arp.parse_holders(printed))
-
-
 def _told(function, *args):
     try:
         return function(*args)
@@ -137,7 +132,6 @@ class FilterModule:
 
     def filters(self):
         return {
-            "arp_holders": arp_holders,
             "fence_command": fence_command,
             "files_with_mark": files_with_mark,
             "files_without_mark": files_without_mark,

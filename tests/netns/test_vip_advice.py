@@ -16,8 +16,9 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.members import REQUIRED_SECRETS
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view
-from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_findings import vip_findings
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_findings import release, vip_findings
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_seen import with_vip
 
 from tests.netns.hosts import ROOT, VIP4
@@ -148,3 +149,17 @@ def test_the_playbook_says_that_it_could_ask_nobody(cluster, tmp_path):
     seen, printed = report_with(cluster, tmp_path, "app-server1", "app-server2")
     assert seen["asked_by"] is None and seen["holders"] == []
     assert "Ansible could not reach app-server1, app-server2" in printed
+
+
+def test_a_move_is_refused_while_a_database_host_has_it_too(cluster, tmp_path):
+    for name in ("app-server1", "postgres-db1"):
+        cluster.hosts[name].hold(VIP4, 24)
+    more = tmp_path / "more.json"
+    known = {"pgops_cluster_network": "10.99.7.0/24", **dict.fromkeys(REQUIRED_SECRETS, "x")}
+    more.write_text(json.dumps(known), encoding="utf-8")
+    printed = cluster.run(f"ansible-playbook move_vip.yml -l app-server2 -e @{more}", status=2)
+    said = next(line for line in printed.splitlines() if "Refused to move the virtual address to app-server2" in line)
+    database = cluster.hosts["postgres-db1"].mac()
+    assert f"postgres-db1 has the virtual IP {VIP4} ({database}), as does app-server1" in said
+    assert "Nothing was changed. Next: " in said and release({"vip": VIP4}, "postgres-db1") in said.replace('\\"', '"')
+    assert cluster.holders() == ["app-server1", "postgres-db1"]

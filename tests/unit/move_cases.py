@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.view import build_view
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_seen import with_vip
 
 from tests.unit import cluster_answers as c
 
@@ -33,6 +34,27 @@ def case(manager="watchdog", priorities=None):
         "asked": {"answers": 1, "error": None},
         "wanted": {"manager": manager, "witnesses": [], "half_votes": True, "drain": 2, "timeout": 0},
     }
+
+
+STRANGER = {"mac": "02:42:0a:01:07:ee", "member": None}
+DATABASE = {"mac": "02:42:0a:01:07:6b", "member": "10.1.7.107"}
+
+
+def at(host):
+    """A pgpool host, as the network shows it."""
+    return {"mac": "02:42:0a:01:07:69", "member": ADDRESSES[host]}
+
+
+def held(found, *hosts, others=(), asker=HOLDER, reason=None):
+    """These pgpool hosts say that they have the address, and these others answer for it on the network."""
+    for one in found["view"]["pgpools"]:
+        one["vip_held"] = one["host"] in hosts
+    places = [{"interface": "eth0", "mac": "02:42:0a:01:07:68", "prefix": 24, "label": None}]
+    answer = {"held": asker in hosts, "bindings": places, "asked": reason is None, "reason": reason}
+    manager = found["wanted"]["manager"]
+    settings = {"manager": manager, "prefix": 24, "interfaces": {host: "eth0" for host in ADDRESSES}}
+    found["view"] = with_vip(found["view"], {"vip": dict(answer, others=others)}, asker=asker, settings=settings)
+    return found
 
 
 def _node(host, state, priority):

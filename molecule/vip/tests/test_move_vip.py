@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from pair_faults import KEEPALIVED, Pgpools
 from proof import changed, eventually
+from vip_by_hand import ByHand
 from watched import Holders
 
 pytestmark = pytest.mark.matrix
@@ -174,6 +175,23 @@ def test_who_else_is_refused(cluster):
     assert "has to be told which" in cluster.refused(":".join(lab.pgpools))
     nobody = cluster.move("app-server99")
     assert nobody.returncode != 0
+
+
+@pytest.mark.parametrize("target", ["the other", "the holder"])
+def test_a_database_host_that_has_it_too_is_in_the_way(cluster, target):
+    """Also where nothing would move: it would say that nobody else has it."""
+    lab, by_hand = cluster.lab, ByHand(cluster.lab)
+    database = lab.databases[-1]
+    target = cluster.target if target == "the other" else cluster.holder
+    by_hand.add(database)
+    try:
+        said = " ".join(cluster.refused(target).split())
+    finally:
+        by_hand.remove(database)
+        by_hand.announce(cluster.holder)
+    assert f"{database} has the virtual IP {lab.vip} ({by_hand.mac(database)}), as does {cluster.holder}" in said
+    assert f"ansible {database} -b -m pgops.pgpool.vip_bind" in said
+    assert cluster.move(cluster.target, "--check").returncode == 0
 
 
 @pytest.fixture

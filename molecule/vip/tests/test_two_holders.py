@@ -16,13 +16,14 @@ import pytest
 from guarded import Pair
 from pair_faults import KEEPALIVED, Pgpools
 from proof import CHECKOUT, eventually
+from vip_by_hand import ByHand
 
 
-class Vip:
+class Vip(ByHand):
     """Who has the virtual IP of a lab, seen with ip on the hosts, and check_cluster's word on it."""
 
     def __init__(self, lab):
-        self.lab, self.address, self.device = lab, lab.vip, lab.vars["pgops_vip_interface"]
+        super().__init__(lab)
         self.right = eventually(self.sole_holder, timeout=60)
         self.wrong = next(name for name in lab.pgpools if name != self.right)
         self.database = lab.databases[-1]  # and a client: its kernel remembers who has the address
@@ -31,20 +32,6 @@ class Vip:
     def sole_holder(self):
         holders = self.lab.vip_holders()
         return holders[0] if len(holders) == 1 else None
-
-    def mac(self, name):
-        return self.lab.run_inside(name, f"cat /sys/class/net/{self.device}/address").strip()
-
-    def add(self, name):
-        """By hand, and told to everybody, as a pgpool or keepalived that went wrong would."""
-        self.lab.run_inside(name, f"ip address add {self.address}/24 dev {self.device} 2>/dev/null || true")
-        self.announce(name)
-
-    def announce(self, name):
-        self.lab.run_inside(name, f"arping -q -U -c 1 -I {self.device} {self.address}")
-
-    def remove(self, name):
-        self.lab.run_inside(name, f"ip address del {self.address}/24 dev {self.device}", check=False)
 
     def remembered(self):
         return self.lab.run(self.database, f"ip neigh show {self.address}")

@@ -158,7 +158,8 @@ def _vip_problems(variables):
         return problems
     vip, prefix, network = (str(variables[k]) for k in ("pgops_vip", "pgops_vip_prefix", "pgops_cluster_network"))
     try:
-        ipaddress.ip_interface(f"{vip}/{prefix}")
+        if ipaddress.ip_interface(f"{vip}/{prefix}").version != 4:
+            problems.append(f"pgops_vip has to be an IPv4 address, and is {vip}; the module vip_bind alone can do IPv6")
         ipaddress.ip_network(network)
     except ValueError as exc:
         problems.append(f"pgops_vip/pgops_vip_prefix or pgops_cluster_network is not valid: {exc}")

@@ -11,10 +11,13 @@ from __future__ import annotations
 from .finding import CHECK
 from .moving_limits import limits, too_long
 from .view import node_of
+from .vip_findings import vip_findings
+from .vip_seen import PGPOOL, holders_of
 
 WITHOUT_QUORUM = ("QUORUM ABSENT", "NO LEADER NODE")
 GONE = ("LOST", "SHUTDOWN", "DEAD")
 DEPLOY = "ansible-playbook deploy_cluster.yml"
+FURTHER = ("vip_second_holder", "vip_stranger")  # what check_cluster finds about a holder too many
 
 
 def move_gate(view, target, answers, asked, wanted):
@@ -30,12 +33,13 @@ def move_gate(view, target, answers, asked, wanted):
     case = _Case(view, target, answers, asked, wanted)
     for seen, way_out in case.obstacles_to_any():
         return _refused(case, seen, way_out)
-    if view["vip_holders"] == [target]:
+    if [one.host for one in case.holders] == [target]:
         message = f"{target} has {view['vip']} already"
-        return dict(_gate(case, message, allowed=True), already=True, leftovers=case.leftovers())
+        found = _gate(case, message, allowed=True)
+        return dict(found, already=True, leftovers=case.leftovers(), warnings=unasked(view))
     for seen, way_out in case.obstacles():
         return _refused(case, seen, way_out)
-    holder = view["vip_holders"][0]
+    holder = case.holders[0].host
     message = f"{target} takes {view['vip']} over from {holder} ({case.manager})"
     return dict(
         _gate(case, message, allowed=True),
@@ -61,6 +65,14 @@ def _refused(case, seen, way_out):
     return _gate(case, words)
 
 
+def unasked(view):
+    """What nobody knows when the network did not tell who has the address. A list, empty when it did."""
+    seen = view.get("vip_seen")
+    if not seen or seen["asked_by"]:
+        return []
+    return [f"the network was not asked who else has {view['vip']}: {seen['unasked']}"]
+
+
 class _Case:
     """The evidence, and what follows from it."""
 
@@ -70,6 +82,7 @@ class _Case:
         self.proxies = {p["host"]: p for p in view["pgpools"]}
         self.manager = wanted["manager"] if wanted["manager"] != "auto" else self._running_manager()
         self.here = self.proxies.get(target)
+        self.holders = holders_of(view)
 
     def handover(self, host):
         return (self.answers.get(host) or {}).get("handover") or {}
@@ -97,8 +110,8 @@ class _Case:
         return bool(told.get("return_due") or told.get("claim") or (told.get("keepalived") or {}).get("moved_away"))
 
     def unsettled(self):
-        """Not exactly one holder, and a move is under way or was killed: that passes by itself."""
-        return len(self.view["vip_holders"]) != 1 and bool(self.leftovers())
+        """Not exactly one pgpool has it, and a move is under way or was killed: that passes by itself."""
+        return len([one for one in self.holders if one.kind == PGPOOL]) != 1 and bool(self.leftovers())
 
     # --- whatever the state ---
 
@@ -120,6 +133,14 @@ class _Case:
                     f"another run moves it to {claim['target']}, since {claim['age']:.0f} s (noted on {host})",
                     f"let that one end; if it was killed: ansible-playbook move_vip.yml -l {claim['target']}",
                 )
+        yield from self._obstacles_at_further_holders()
+
+    def _obstacles_at_further_holders(self):
+        """Who has it and is not the one that would give it up: clients would reach it after the move, too."""
+        found = [one for one in vip_findings(self.view) if one["code"] in FURTHER]
+        if found:
+            seen = "; ".join(f"{one['host']} {one['message']}" if one["host"] else one["message"] for one in found)
+            yield seen, "; then: ".join(one["command"] for one in found)
 
     # --- before it moves ---
 
@@ -154,17 +175,18 @@ class _Case:
             )
 
     def _obstacles_at_the_holder(self):
-        holders, vip = self.view["vip_holders"], self.view["vip"]
+        holders, vip = self.holders, self.view["vip"]
         silent = [p["host"] for p in self.view["pgpools"] if not p["host_answered"]]
-        if len(holders) > 1:
-            yield f"{vip} is on {' and '.join(holders)}", CHECK
-        elif not holders and silent:
+        if not holders and silent:
             yield (
                 f"nobody that answers has {vip}; not asked: {', '.join(silent)}",
                 f"bring {silent[0]} back, or {CHECK}",
             )
         elif not holders:
             yield f"nobody has {vip}", CHECK
+        elif not holders[0].reachable:
+            host = holders[0].host
+            yield f"{vip} is on {holders[0]}, which Ansible cannot reach", f"bring {host} back, or {CHECK}"
 
     def _obstacles_of_keepalived(self):
         told = self.handover(self.target).get("keepalived")
@@ -187,7 +209,7 @@ class _Case:
         active = [host for host in self.proxies if (self.handover(host).get("keepalived") or {}).get("active")]
         if active:
             yield f"keepalived runs on {', '.join(active)}, while pgops_vip_manager says watchdog", DEPLOY
-        holder = self.proxies[self.view["vip_holders"][0]]
+        holder = self.proxies[self.holders[0].host]
         if self.here["leader"] != holder["address"]:
             leader = self._host_at(self.here["leader"]) or "nobody"
             yield f"{holder['host']} has {self.view['vip']}, and the watchdog's leader is {leader}", CHECK
@@ -227,6 +249,7 @@ class _Case:
     # --- what should be known before ---
 
     def warnings(self, holder):
+        yield from unasked(self.view)
         for proxy in self.view["pgpools"]:
             if not proxy["reachable"] and proxy["host"] not in (self.target, holder):
                 yield f"{proxy['host']} does not answer ({proxy['error']}) and is left as it is"
@@ -253,4 +276,4 @@ class _Case:
         return next((p["host"] for p in self.view["pgpools"] if p["address"] == address), None)
 
 
-__all__ = ("move_gate",)
+__all__ = ("move_gate", "unasked")

@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+from .moving import unasked
+from .vip_seen import holders_of
+
 USUAL_GAP = {"keepalived": "about half a second", "watchdog": "about 9 s"}
 
 
@@ -29,7 +32,7 @@ def plan_text(gate, view, target, wanted):
         steps.append(f"have keepalived on {holder} give the address up, and end the sessions through it")
     steps.append(f"wait until {target} has the address; if it does not take it: back to {holder}")
     back = f"start pgpool on {holder} again" if watchdog else f"let {holder} take the address again if {target} fails"
-    steps += [back, "read every server again"]
+    steps += [back, "read every server again, and ask the network who has it"]
     changed = [f"{target} (takes {vip})", f"{holder} ({'pgpool stops and starts' if watchdog else 'gives it up'})"]
     changed += [f"{host} (is kept from taking it meanwhile)" for host in gate["others"]]
     which = f"of {holder}'s pgpool, through {vip} or not," if watchdog else f"through {vip}"
@@ -44,9 +47,9 @@ def plan_text(gate, view, target, wanted):
 
 def missing(view, gate, target, answers):
     """What is not as it should be after a move, in words. answers: host to the result of vip_handover_info."""
-    found = []
-    if view["vip_holders"] != [target]:
-        found.append(f"{view['vip']} is on {' and '.join(view['vip_holders']) or 'no host'}")
+    holders = holders_of(view)
+    found = [] if target in [one.host for one in holders] else [f"{target} does not have {view['vip']}"]
+    found += [f"{view['vip']} is on {one}" for one in holders if one.host != target]
     for proxy in view["pgpools"]:
         host = proxy["host"]
         told = (answers.get(host) or {}).get("handover")
@@ -72,8 +75,7 @@ def rejoined(answer, target_address):
 
 def standing(view, answers):
     """Where things stand, in a sentence for a failure."""
-    holders = view["vip_holders"]
-    lines = [f"{view['vip']} is on {' and '.join(holders) or 'no host'}"]
+    lines = [f"{view['vip']} is on {' and '.join(map(str, holders_of(view))) or 'no host'}"]
     for proxy in view["pgpools"]:
         told = (answers.get(proxy["host"]) or {}).get("handover") or {}
         keepalived = told.get("keepalived") or {}
@@ -108,7 +110,7 @@ def move_result(gate, view, target, acts, probe_host="", check_mode=False):
         "busy": drained.get("busy"),
         "drain_seconds": drained.get("seconds"),
         "leader": next((p["host"] for p in view["pgpools"] if p["address"] == _leader(view, target)), None),
-        "warnings": gate["warnings"],
+        "warnings": list(dict.fromkeys([*gate["warnings"], *unasked(view)])),
     }
     return dict(facts, story=_story(facts, moves, check_mode))
 

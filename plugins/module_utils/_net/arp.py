@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import struct
 import time
@@ -22,12 +21,6 @@ REQUEST, REPLY = 1, 2
 EVERYBODY, NOBODY = "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"
 QUESTIONS, SECONDS_PER_QUESTION = 2, 0.75
 STATEMENTS, SECONDS_BETWEEN = 2, 0.3
-_REPLY = re.compile(r"(?:reply|request) from \S+ \[([0-9A-Fa-f:]{17})\]")
-
-
-def parse_holders(stdout):
-    """Return the hardware addresses that answered an ``arping -D``, each once, in order."""
-    return tuple(dict.fromkeys(mac.lower() for mac in _REPLY.findall(stdout)))
 
 
 def macs_of(addresses, *, interface):
@@ -113,4 +106,4 @@ def _wire(doing, interface):
         ) from exc
 
 
-__all__ = ("announce", "holders_of", "macs_of", "parse", "parse_holders", "question", "statement")
+__all__ = ("announce", "holders_of", "macs_of", "parse", "question", "statement")

@@ -23,6 +23,8 @@ def vip_fit_problem(ip_json, *, address, prefix, interface):
     if interface not in links:
         return f"there is no interface {interface}; this host has {', '.join(sorted(links)) or 'none'}"
     vip = ipaddress.ip_interface(f"{address}/{prefix}")
+    if vip.version != 4:
+        return "it has to be an IPv4 address"
     own = [
         ipaddress.ip_interface(f"{entry['local']}/{entry['prefixlen']}")
         for entry in links[interface].get("addr_info", [])

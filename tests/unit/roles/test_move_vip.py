@@ -60,3 +60,27 @@ def test_the_way_back_frees_the_old_holder_first_and_then_the_others():
     assert not any("when" in act for act in acts)  # the others are freed whatever the old holder does
     (act,) = yaml.safe_load((ROLES / "move_vip" / "tasks" / "hand_over.yml").read_text(encoding="utf-8"))
     assert act["failed_when"] is False and act["ignore_unreachable"] is True
+
+
+@pytest.mark.parametrize(
+    ("leftovers", "words"),
+    [([], "."), ([HOLDER, THIRD], f" but that an interrupted move was brought to its end on {HOLDER}, {THIRD}.")],
+)
+def test_who_gives_way_to_another_run_says_what_it_has_ended_before(leftovers, words):
+    """move.yml ends it before the claim: a pgpool was started again, or a host was freed."""
+    tasks = yaml.safe_load((ROLES / "move_vip" / "tasks" / "claim.yml").read_text(encoding="utf-8"))
+    said = tasks[-1]["block"][-1]["ansible.builtin.fail"]["msg"]
+    known = {"inventory_hostname": TARGET, "move_vip_failure": "why", "move_vip_gate": {"leftovers": leftovers}}
+    begin = f"Refused to move the virtual address to {TARGET}: why. Nothing was changed"
+    assert value_of("move_vip", said, {**cluster(), **known}) == begin + words
+
+
+def test_whoever_looks_asks_the_network_too():
+    """Before the move, after it, and where it failed: what pgpool hosts say of themselves shows no stranger."""
+    (play,) = yaml.safe_load((ROLES.parent / "playbooks" / "move_vip.yml").read_text(encoding="utf-8"))
+    found = list(play["tasks"])
+    for path in sorted((ROLES / "move_vip" / "tasks").glob("*.yml")):
+        found += yaml.safe_load(path.read_text(encoding="utf-8"))
+    looks = [task["ansible.builtin.include_role"] for task in found if "ansible.builtin.include_role" in task]
+    looks = [role.get("tasks_from") for role in looks if role["name"] == "pgops.pgpool.observe"]
+    assert looks == ["vip"] * 4

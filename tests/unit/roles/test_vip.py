@@ -100,6 +100,42 @@ def tasks(name):
     return yaml.safe_load((ROLES / "vip" / "tasks" / f"{name}.yml").read_text(encoding="utf-8"))
 
 
+class TestAStranger:
+    """Who answers for the address and is no pgpool, beside a pgpool or not; the question itself is in tests/netns."""
+
+    FRIEND = {"mac": "02:42:0a:01:07:69", "member": "10.1.7.105"}
+    STRANGERS = ({"mac": "02:42:0a:01:07:ee", "member": None}, {"mac": "02:42:0a:01:07:ef", "member": None})
+
+    def look(self):
+        return next(task for task in tasks("vip") if "pgops.pgpool.vip_info" in task)
+
+    def refuse(self, answer):
+        """Whether it goes on, and what it says if not."""
+        task = tasks("vip")[-1]
+        variables = {**cluster(), "__vip_missing_packages": [], self.look()["register"]: answer, **task["vars"]}
+        that = f"{{{{ {task['ansible.builtin.assert']['that']} }}}}"
+        return value_of("vip", that, variables), value_of("vip", task["ansible.builtin.assert"]["fail_msg"], variables)
+
+    @pytest.mark.parametrize("answer", [{"skipped": True}, {"vip": {"others": []}}, {"vip": {"others": [FRIEND]}}])
+    def test_nobody_who_is_asked_and_the_other_pgpools_are_fine(self, answer):
+        assert self.refuse(answer)[0] is True
+
+    def test_each_is_named_by_its_mac_with_what_to_do(self):
+        goes_on, said = self.refuse({"vip": {"others": [self.FRIEND, *self.STRANGERS]}})
+        assert goes_on is False
+        assert "by 02:42:0a:01:07:ee, 02:42:0a:01:07:ef, which is not one of app-server1, app-server2." in said
+        assert self.FRIEND["mac"] not in said and "ip address del 10.1.7.100/24 dev INTERFACE" in said
+        assert said.endswith("or set another pgops_vip. Nothing was changed.")
+
+    @pytest.mark.parametrize(("check", "rc", "asks"), [(True, 0, True), (False, 0, False), (True, 2, False)])
+    def test_it_is_asked_on_the_holder_too_and_never_without_its_tools(self, check, rc, asks):
+        """In check mode on a bare host there may be no ip yet."""
+        variables = {**cluster(), "vip_check_duplicate": check, "__vip_addresses": {"rc": rc, "stdout": "10.1.7.100"}}
+        assert value_of("vip", f"{{{{ {self.look()['when']} }}}}", variables) is asks
+        members = value_of("vip", self.look()["pgops.pgpool.vip_info"]["members"], variables)
+        assert list(members) == ["10.1.7.104", "10.1.7.105"]
+
+
 class TestSettingsOfSomebodyElse:
     """A keepalived.conf that we did not make: the tasks' own words, on real files."""
 

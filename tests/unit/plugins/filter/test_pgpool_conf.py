@@ -90,9 +90,3 @@ def test_files_of_others():
     assert F["files_without_mark"](counts) == ["/etc/pgpool2/pcp.conf"]
     assert F["foreign_files"](md5sums, "", "") == ["/etc/pgpool2/pcp.conf"]
     assert F["foreign_files"](md5sums, f" /etc/pgpool2/pcp.conf {'a' * 32}", "") == []
-
-
-def test_who_answers():
-    printed = "ARPING 10.1.7.100 from 0.0.0.0 eth0\nUnicast reply from 10.1.7.100 [02:42:0A:01:07:69]  0.7ms\n"
-    assert F["arp_holders"](printed * 2) == ["02:42:0a:01:07:69"]
-    assert F["arp_holders"]("Sent 2 probes (2 broadcast(s))\nReceived 0 response(s)\n") == []

@@ -72,6 +72,7 @@ BAD = {
     "missing password": (None, {"pgops_pcp_password": ""}, "pgops_pcp_password is not set"),
     "no vip": (None, {"pgops_vip": ""}, "pgops_vip is not set"),
     "bad vip": (None, {"pgops_vip": "10.0.0.300"}, "not valid"),
+    "vip of IPv6": (None, {"pgops_vip": "fd00::100", "pgops_vip_prefix": 64}, "pgops_vip has to be an IPv4 address"),
     "bad network": (None, {"pgops_cluster_network": "10.0.0.1/24"}, "not valid"),
 }
 

@@ -8,10 +8,12 @@ import copy
 
 import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.moving import move_gate
+from ansible_collections.pgops.pgpool.plugins.module_utils._cluster.vip_findings import vip_findings
 
 from tests.unit import move_cases as m
 
 HOLDER, TARGET, THIRD = m.HOLDER, m.TARGET, m.THIRD
+IN_USE = "the virtual IP 10.1.7.100"
 
 
 def gate(case=None, target=TARGET):
@@ -52,13 +54,20 @@ CASES = [
     ("watchdog", lambda c: c["wanted"].update(witnesses=[HOLDER]), "the only pgpool that can have it"),
     ("watchdog", lambda c: c["view"].update(vip=None), "no virtual address is configured"),
     # who has it
-    ("watchdog", lambda c: c["view"].update(vip_holders=[HOLDER, TARGET]), "is on app-server1 and app-server2"),
-    ("watchdog", lambda c: c["view"].update(vip_holders=[]), "nobody has 10.1.7.100"),
+    ("watchdog", lambda c: m.held(c, HOLDER, TARGET), "app-server2 has the virtual IP 10.1.7.100, as does app-server1"),
+    ("watchdog", lambda c: m.held(c), "nobody has 10.1.7.100"),
+    ("watchdog", lambda c: (m.held(c), m.proxy(c, HOLDER).update(host_answered=False)), "not asked: app-server1"),
     (
-        "watchdog",
-        lambda c: (c["view"].update(vip_holders=[]), m.proxy(c, HOLDER).update(host_answered=False)),
-        "not asked: app-server1",
+        "keepalived",
+        lambda c: (m.proxy(c, HOLDER).update(host_answered=False), m.held(c, others=[m.at(HOLDER)], asker=TARGET)),
+        f"10.1.7.100 is on app-server1 ({m.at(HOLDER)['mac']}), which Ansible cannot reach",
     ),
+    # who has it besides
+    ("watchdog", lambda c: m.held(c, HOLDER, others=[m.DATABASE]), f"postgres-db2 has {IN_USE} ({m.DATABASE['mac']})"),
+    ("keepalived", lambda c: m.held(c, HOLDER, others=[m.STRANGER]), f"a stranger has {IN_USE} ({m.STRANGER['mac']})"),
+    ("keepalived", lambda c: m.held(c, HOLDER, others=[m.at(TARGET)]), f"app-server2 has {IN_USE} (02:42:0a:01:07:69)"),
+    ("watchdog", lambda c: m.held(c, others=[m.STRANGER]), f"a stranger has {IN_USE} ({m.STRANGER['mac']})"),
+    ("watchdog", lambda c: m.held(c, TARGET, others=[m.STRANGER]), f"a stranger has {IN_USE} ({m.STRANGER['mac']})"),
     # so long that the hosts would end it by themselves
     ("keepalived", lambda c: c["wanted"].update(drain=60), "move_vip_drain (60 s) and move_vip_timeout (5 s)"),
     ("watchdog", lambda c: c["wanted"].update(timeout=150), "move_vip_drain (2 s) and move_vip_timeout (150 s)"),
@@ -157,13 +166,38 @@ def test_a_witness_needs_no_keepalived():
 def test_what_an_interrupted_move_left_is_ended():
     case = m.case("watchdog")
     m.handover(case, HOLDER)["return_due"] = True
-    case["view"]["vip_holders"] = [TARGET]
+    m.held(case, TARGET)
     found = gate(case)
     assert found["already"] and found["leftovers"] == [HOLDER] and not found["unsettled"]
-    case["view"]["vip_holders"] = []
+    m.held(case)
     assert gate(case)["unsettled"]
     m.handover(case, HOLDER)["return_due"] = False
     assert not gate(case)["unsettled"]
+
+
+@pytest.mark.parametrize(("hosts", "passes"), [((HOLDER,), False), ((), True), ((HOLDER, TARGET), True)])
+def test_a_stranger_does_not_pass_with_an_interrupted_move(hosts, passes):
+    case = m.held(m.case("watchdog"), *hosts, others=[m.STRANGER])
+    m.handover(case, HOLDER)["return_due"] = True
+    found = gate(case)
+    assert not found["allowed"] and found["unsettled"] is passes
+
+
+def test_every_further_holder_is_named_with_what_check_cluster_advises():
+    case = m.held(m.case("watchdog"), HOLDER, others=[m.DATABASE, m.STRANGER])
+    seen, way_out = gate(case)["message"].split(". Nothing was changed. Next: ")
+    for words in ("postgres-db2 has", m.DATABASE["mac"], "a stranger has", m.STRANGER["mac"], "app-server1"):
+        assert words in seen
+    commands = [one["command"] for one in vip_findings(case["view"])]
+    assert len(commands) == 2 and all(command in way_out for command in commands)
+
+
+@pytest.mark.parametrize("target", [TARGET, HOLDER])
+def test_a_network_that_was_not_asked_is_a_warning(target):
+    found = gate(m.held(m.case(), HOLDER, reason="eth0 has no neighbours to ask"), target)
+    assert found["allowed"]
+    assert found["warnings"] == ["the network was not asked who else has 10.1.7.100: eth0 has no neighbours to ask"]
+    assert gate(m.held(m.case(), HOLDER), target)["warnings"] == []
 
 
 def test_an_own_flag_does_not_stand_in_the_way():

@@ -46,16 +46,18 @@ def test_the_plan_has_no_step_that_is_not_taken():
 
 def after(case):
     """As it is when all went well."""
-    case["view"]["vip_holders"] = [m.TARGET]
-    return case
+    return m.held(case, m.TARGET)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda c: None, None),
-        (lambda c: c["view"].update(vip_holders=[m.HOLDER, m.TARGET]), "is on app-server1 and app-server2"),
-        (lambda c: c["view"].update(vip_holders=[]), "is on no host"),
+        (lambda c: m.held(c, m.HOLDER, m.TARGET), "10.1.7.100 is on app-server1"),
+        (lambda c: m.held(c, m.TARGET, others=[m.DATABASE]), f"10.1.7.100 is on postgres-db2 ({m.DATABASE['mac']})"),
+        (lambda c: m.held(c, m.TARGET, others=[m.STRANGER]), f"10.1.7.100 is on a stranger ({m.STRANGER['mac']})"),
+        (lambda c: m.held(c), "app-server2 does not have 10.1.7.100"),
+        (lambda c: m.held(c, others=[m.STRANGER]), "app-server2 does not have 10.1.7.100; 10.1.7.100 is on a stranger"),
         (lambda c: c["answers"].update({m.HOLDER: {"msg": "no route"}}), "does not say whether"),
         (lambda c: m.handover(c, m.HOLDER).update(return_due=True), "app-server1 still stays away"),
         (lambda c: m.keepalived(c, m.HOLDER, moved_away=True), "app-server1 still stays away"),
@@ -68,6 +70,12 @@ def test_what_is_missing_afterwards(change, words):
     change(after(case))
     found = moving_story.missing(case["view"], gate, m.TARGET, case["answers"])
     assert (words is None and found == []) or words in "; ".join(found)
+
+
+def test_each_further_holder_is_a_line_of_its_own():
+    case, gate = gated()
+    m.held(case, m.TARGET, others=[m.DATABASE, m.STRANGER])
+    assert len(moving_story.missing(case["view"], gate, m.TARGET, case["answers"])) == 2
 
 
 def test_where_things_stand():
@@ -117,6 +125,16 @@ def test_a_client_whose_time_was_over_has_not_measured_the_move():
     found = result({"away": AWAY, "probe": dict(PROBE, in_time=False)})
     assert found["gap_seconds"] is None
     assert "not measured: the client's time was over" in "\n".join(found["story"])
+
+
+def test_a_network_that_was_not_asked_afterwards_is_told_once():
+    case, gate = gated(change=lambda c: m.held(c, m.HOLDER, reason="eth0 is down"))
+    words = "the network was not asked who else has 10.1.7.100: eth0 is down"
+    found = moving_story.move_result(gate, case["view"], m.TARGET, {"away": AWAY})
+    assert found["warnings"] == [words] and found["story"][-1] == f"note: {words}"
+    case, gate = gated()
+    m.held(case, m.TARGET, reason="eth0 is down")
+    assert moving_story.move_result(gate, case["view"], m.TARGET, {"away": AWAY})["warnings"] == [words]
 
 
 def test_check_mode_changes_nothing():

@@ -30,6 +30,7 @@ def problem(*links, address="10.1.7.100", prefix=24, interface="eth0"):
         ([], {}, "no interface eth0; this host has none"),
         ([link()], {}, "no IPv4 address"),
         ([link("10.1.7.100/24")], {}, "no IPv4 address of its own"),
+        ([link("10.1.7.104/24")], {"address": "fd00::100", "prefix": 64}, "has to be an IPv4 address"),
         ([link("10.1.8.104/24")], {}, "outside of the subnet"),
         ([link("10.1.7.104/24")], {"prefix": 29}, "10.1.7.96 to 10.1.7.103, which leaves out"),
         ([link("10.1.7.104/24")], {"prefix": 16}, "/16 differs"),
