@@ -255,12 +255,49 @@ def test_defaults_count_too():
     assert "backend_shutdown" not in {rule for _l, rule, _n in found("backend_hostname0 = 'x'\n", "4.5.5")}
 
 
+@pytest.mark.parametrize(
+    "name, rule, before, since",
+    [
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.3.8", "4.3.9"),
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.4.5", "4.4.6"),
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.5.0", "4.5.1"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.1.11", "4.1.12"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.2.8", "4.2.9"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.3.1", "4.3.2"),
+    ],
+)
+def test_defaults_are_those_of_the_minor_release(name, rule, before, since):
+    (problem,) = lint(conf(before, without=(name,)), before, FACTS).problems
+    assert (problem.rule, problem.name) == (rule, name)
+    assert problem.what.endswith(f" is the default of {before}")
+    for later in (since, settings.major(since)):
+        assert found(conf(later, without=(name,)), later) == []
+
+
+@pytest.mark.parametrize(
+    "name, before, since",
+    [
+        ("notice_per_node_statement", "4.1.21", "4.1.22"),
+        ("notice_per_node_statement", "4.2.18", "4.2.19"),
+        ("notice_per_node_statement", "4.3.11", "4.3.12"),
+        ("notice_per_node_statement", "4.4.8", "4.4.9"),
+        ("health_check_test", "4.1.10", "4.1.11"),
+        ("health_check_test", "4.2.7", "4.2.8"),
+    ],
+)
+def test_names_are_those_of_the_minor_release(name, before, since):
+    (problem,) = lint(conf(before, **{name: "on"}), before, FACTS).problems
+    assert (problem.rule, problem.what) == ("unknown_name", f"is known from {since} on only, this is {before}")
+    for later in (since, settings.major(since)):
+        assert found(conf(later, **{name: "on"}), later) == []
+
+
 def test_a_package_may_have_been_built_with_other_defaults():
     text = conf(without=("logdir",))
     (there,) = lint(text, "4.3.5", FACTS).problems
-    assert there.what == "is not written, and '/tmp' is the default of 4.3"
+    assert there.what == "is not written, and '/tmp' is the default of 4.3.5"
     (debian,) = lint(text, "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems
-    assert (debian.name, debian.what) == ("logdir", "is not written, and '/var/log/postgresql' is the default of 4.3")
+    assert (debian.name, debian.what) == ("logdir", "is not written, and '/var/log/postgresql' is the default of 4.3.5")
     assert lint(conf(), "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems == ()
 
 
