@@ -532,3 +532,22 @@ def test_whose_files_these_are(marks, delivered, first_time, foreign):
     assert value_of("pgpool", "{{ __pgpool_first_time }}", variables) is first_time
     assert value_of("pgpool", "{{ __pgpool_foreign }}", variables) == foreign
     assert value_of("pgpool", "{{ __pgpool_guarded_paths | last }}", variables) == "/etc/pgpool2/pool_passwd"
+
+
+@pytest.mark.parametrize(
+    "words, given, seen",
+    [
+        ("the synchronous mode", {"pgops_synchronous": "sometimes"}, 'pgops_synchronous is "sometimes"'),
+        ("none of a function", {"pgops_write_functions": ["book", "app.f1", "f2()"]}, "app.f1, f2()"),
+        ("a query cache", {"pgops_query_cache": "on"}, 'pgops_query_cache is "on"'),
+        ("a query cache", {"pgops_query_cache": "shmem"}, "pgops_query_cache is shmem, and there are 2 pgpools"),
+    ],
+)
+def test_a_refusal_says_where_what_was_seen_and_what_to_do(words, given, seen):
+    judge = task_of("pgpool", "validate", words)["ansible.builtin.assert"]
+    variables = cluster(2, 2, **given)
+    assert value_of("pgpool", "{{ " + judge["that"] + " }}", variables) is False
+    assert value_of("pgpool", "{{ " + judge["that"] + " }}", cluster(2, 2)) is True
+    message = value_of("pgpool", judge["fail_msg"], variables)
+    assert message.startswith("Cannot write pgpool.conf for app-server1: ")
+    assert seen in message and "Next: " in message and message.endswith("Nothing was changed.")
