@@ -87,7 +87,7 @@ def _names(view):
 
 
 def _unknown(view, entry):
-    name, version = settings.bare(entry.name), settings.major(view.version)
+    name, version = settings.bare(entry.name), settings.release(view.version)
     today = _name_instead(name, version)
     if today:
         return view.problem("renamed", entry, f"is not called that in {version}", today=today)
@@ -96,6 +96,10 @@ def _unknown(view, entry):
         bare = settings.node_of(entry.name) is None
         what = "lacks the number of a node" if bare else "has a number behind it and takes none"
         return view.problem("number", entry, what, with_or_without="with" if bare else "without")
+    since = settings.since(name, version)
+    if ranges and since and ranges[-1].last == settings.LAST:
+        what = f"is known from {since} on only, this is {version}"
+        return view.problem("unknown_name", entry, what, then="leave it out")
     if ranges:
         what = f"is known from {ranges[0].first} to {ranges[-1].last} only, this is {version}"
         return view.problem("unknown_name", entry, what, then="leave it out")

@@ -155,8 +155,9 @@ ABOUT_PGPOOLS = {
     ),
     "half_votes_blind": Text(
         ERROR,
-        "each half of a network that is cut in two has its quorum: two virtual addresses, two primaries",
-        "name two hosts or more that each pgpool must reach, the databases among them",
+        "one trusted server that answers keeps a vote, and half of the votes decide: a pgpool that reaches no database "
+        "takes all of them out for all, and a network that is cut in two has two virtual addresses and two primaries",
+        "name the databases as backend_hostname does, and nobody else",
     ),
     "no_quorum": Text(
         ERROR, "a pgpool that is cut off from the others fails over all the same: two primaries", "set it to on"

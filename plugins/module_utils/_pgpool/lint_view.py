@@ -93,7 +93,7 @@ class View:
         if number is not None and self.entry(settings.bare(name)):
             return self.says(settings.bare(name))
         default = f"'{self._defaults[name]}'" if name in self._defaults else setting.default
-        return f"is not written, and {default} is the default of {settings.major(self.version)}"
+        return f"is not written, and {default} is the default of {settings.release(self.version)}"
 
     @staticmethod
     def shown(entry):

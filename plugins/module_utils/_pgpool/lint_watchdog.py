@@ -35,15 +35,27 @@ def votes(view, facts):
         return
     if count % 2 == 0 and not view.value(half):
         yield view.problem("even_votes", half, f"{view.says(half)}, with {count} pgpools")
-    if count % 2 == 0 and view.value(half) and not view.value("trusted_servers"):
-        what = f"{view.says('trusted_servers')}, with half votes"
-        yield view.problem("half_votes_blind", "trusted_servers", what)
+    if count % 2 == 0 and view.value(half):
+        yield from _blind(view)
     if not view.value("failover_when_quorum_exists"):
         yield view.problem("no_quorum", "failover_when_quorum_exists")
     elif not view.value("failover_require_consensus"):
         yield view.problem("no_consensus", "failover_require_consensus")
     elif view.value("allow_multiple_failover_requests_from_node"):
         yield view.problem("one_voice_twice", "allow_multiple_failover_requests_from_node")
+
+
+def _blind(view):
+    """Pgpool-II is content with one trusted server that answers: only a database tells whether it sees one."""
+    trusted = [one.strip() for one in view.value("trusted_servers").split(",") if one.strip()]
+    databases = view.nodes("backend_hostname").values()
+    others = [one for one in trusted if databases and one not in databases]
+    if trusted and not others:
+        return
+    what = f"{view.says('trusted_servers')}, with half votes"
+    if others:
+        what += f", and no database is {', '.join(others)}"
+    yield view.problem("half_votes_blind", "trusted_servers", what)
 
 
 def heartbeat(view, _facts):

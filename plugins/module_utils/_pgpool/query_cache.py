@@ -25,14 +25,20 @@ def problem(value, pgpools, host):
     """
     chosen = mode(value)
     if not chosen:
-        return f'pgops_query_cache is off, memcached or shmem, found "{value}"'
+        return (
+            f'pgops_query_cache is "{value}", which is none of off, shmem and memcached. '
+            "Next: write one of these, or leave it out (off)"
+        )
     if chosen != OFF and pgpools > 1:
         return (
             f"pgops_query_cache is {chosen}, and there are {pgpools} pgpools: each knows only the answers that it has "
             "cached itself, so the others go on serving what one of them has changed. Next: leave it off"
         )
     if chosen == MEMCACHED and not str(host).strip():
-        return "pgops_query_cache is memcached, and pgops_memcached_host is not set"
+        return (
+            "pgops_query_cache is memcached, and pgops_memcached_host is not set. "
+            "Next: set it to the address of your memcached, or write shmem or off"
+        )
     return ""
 
 

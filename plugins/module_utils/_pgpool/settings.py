@@ -17,6 +17,7 @@ import re
 import typing as t
 
 from . import conf_file
+from .settings_table import EARLIER as EARLIER_TABLE
 from .settings_table import FIRST, LAST, TABLE, WORDS
 
 # today's name -> (the version that brought it, its name before)
@@ -92,9 +93,9 @@ class Setting(t.NamedTuple):
         return tuple(self.domain.split(","))
 
 
-def _read_table():
+def _read(table):
     found = {}
-    for line in TABLE.strip().splitlines():
+    for line in table.strip().splitlines():
         label, kind, apply, versions, default = line.split(None, 4)
         name = label.partition("[")[0]
         numbered = {"": "never", "n]": "always", "n?]": "may be"}[label.partition("[")[2]]
@@ -108,7 +109,8 @@ def _read_table():
     return {name: tuple(ranges) for name, ranges in found.items()}
 
 
-SETTINGS = _read_table()
+SETTINGS = _read(TABLE)
+EARLIER = _read(EARLIER_TABLE)
 
 
 class UnknownSetting(ValueError):
@@ -124,6 +126,12 @@ def major(version):
     if not _key(FIRST) <= _key(short) <= _key(LAST):
         raise ValueError(f"Pgpool-II {version} is outside of what this collection knows ({FIRST} to {LAST})")
     return short
+
+
+def release(version):
+    """Return "4.3.5" for "4.3.5-1+deb12u1"; "4.3" where no more is known."""
+    exact = re.match(r"\d+\.\d+\.\d+", str(version))
+    return exact.group(0) if exact else major(version)
 
 
 def at_least(version, other):
@@ -145,11 +153,36 @@ def node_of(name):
 
 def lookup(name, version):
     """Return the ``Setting`` of a name as it stands in a file of that version, or None."""
-    for setting in SETTINGS.get(bare(name), ()):
+    setting = _setting(bare(name), version)
+    if not _is_there(setting):
+        return None
+    fits = {"always": node_of(name) is not None, "never": node_of(name) is None}
+    return setting if fits.get(setting.numbered, True) else None
+
+
+def _setting(name, version):
+    """The line for a name. Where the release is not known, the last one of its major is taken."""
+    for setting in EARLIER.get(name, ()):
+        if _key(setting.first) <= _key(release(version)) <= _key(setting.last):
+            return setting
+    for setting in SETTINGS.get(name, ()):
         if _key(setting.first) <= _key(major(version)) <= _key(setting.last):
-            fits = {"always": node_of(name) is not None, "never": node_of(name) is None}
-            return setting if fits.get(setting.numbered, True) else None
+            return setting
     return None
+
+
+def _is_there(setting):
+    return setting is not None and setting.kind != "none"
+
+
+def since(name, version):
+    """The first release that knows a name which this version does not know yet; None when there is no such one."""
+    setting = _setting(bare(name), version)
+    if setting is not None and setting.kind == "none":
+        numbers = _key(setting.last)
+        return ".".join(str(number) for number in (*numbers[:-1], numbers[-1] + 1))
+    ranges = SETTINGS.get(bare(name))
+    return ranges[0].first if ranges and _key(major(version)) < _key(ranges[0].first) else None
 
 
 def name_in(name, version):
@@ -164,7 +197,7 @@ def name_in(name, version):
         return name
     if bare(name) in RENAMED and _key(major(version)) < _key(RENAMED[bare(name)][0]):
         return RENAMED[bare(name)][1]
-    if _key(major(version)) < _key(ranges[0].first):
+    if since(name, version):
         return None
     if _key(major(version)) > _key(ranges[-1].last):
         raise UnknownSetting(f"Pgpool-II {version} no longer knows '{name}' (it ended with {ranges[-1].last})")
@@ -177,18 +210,14 @@ def _numbers(setting):
 
 def known_names(version):
     """The names that a version knows, without node numbers."""
-    return [name for name, ranges in SETTINGS.items() if any(_holds(one, version) for one in ranges)]
-
-
-def _holds(setting, version):
-    return _key(setting.first) <= _key(major(version)) <= _key(setting.last)
+    return [name for name in {**SETTINGS, **EARLIER} if _is_there(_setting(name, version))]
 
 
 def render(name, value, version):
     """Return the line of pgpool.conf; a comment when the version does not have the parameter yet."""
     known = name_in(name, version)
     if known is None:
-        return f"# {name}: only from Pgpool-II {SETTINGS[bare(name)][0].first} on"
+        return f"# {name}: only from Pgpool-II {since(name, version)} on"
     return f"{known} = {quote(value, name)}"
 
 
@@ -219,6 +248,7 @@ def _key(version):
 
 __all__ = (
     "DEBIAN_DEFAULTS",
+    "EARLIER",
     "FIRST",
     "LAST",
     "RENAMED",
@@ -236,5 +266,7 @@ __all__ = (
     "node_of",
     "parse",
     "quote",
+    "release",
     "render",
+    "since",
 )

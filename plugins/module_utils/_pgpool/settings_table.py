@@ -6,8 +6,9 @@
 
 """The one table of pgpool.conf parameters, as data; settings.py reads it.
 
-Facts of src/config/pool_config_variables.c of 4.1.4, 4.2.5, 4.3.5, 4.4.5, 4.5.5, 4.6.1 and 4.7.2, one line for each
-range of versions in which nothing changed:
+Facts of src/config/pool_config_variables.c of the last releases (4.1.23, 4.2.24, 4.3.20, 4.4.17, 4.5.12, 4.6.7 and
+4.7.2), one line for each range of majors in which nothing changed. What earlier releases of a major had instead is in
+EARLIER: all releases were compared. Each line has:
 
 * name; ``[n]`` wants the number of a node behind it, ``[n?]`` takes one (then it is that node's alone)
 * kind: bool, int (32 bits), long, real, text, list, enum, flags; with its unit (ms, s, min, B, kB), and its range or
@@ -87,8 +88,7 @@ failback_command                          text                        reload  4.
 failover_command                          text                        reload  4.1-4.7 ''
 failover_if_affected_tuples_mismatch      bool                        reload  4.1-4.7 off
 failover_on_backend_error                 bool                        reload  4.1-4.7 on
-failover_on_backend_shutdown              bool                        reload  4.3-4.4 on
-failover_on_backend_shutdown              bool                        reload  4.5-4.7 off
+failover_on_backend_shutdown              bool                        reload  4.3-4.7 off
 failover_require_consensus                bool                        restart 4.1-4.2 off
 failover_require_consensus                bool                        restart 4.3-4.7 on
 failover_when_quorum_exists               bool                        restart 4.1-4.2 off
@@ -100,7 +100,7 @@ health_check_max_retries[n?]              int:0..                     reload  4.
 health_check_password[n?]                 text                        reload  4.1-4.7 ''
 health_check_period[n?]                   int/s:0..                   reload  4.1-4.7 0
 health_check_retry_delay[n?]              int/s:0..                   reload  4.1-4.7 1
-health_check_test                         bool                        restart 4.3-4.7 off
+health_check_test                         bool                        restart 4.1-4.7 off
 health_check_timeout[n?]                  int/s:0..                   reload  4.1-4.7 20
 health_check_user[n?]                     text                        reload  4.1-4.5 'nobody'
 health_check_user[n?]                     text                        reload  4.6-4.7 ''
@@ -168,13 +168,13 @@ memqcache_method                          enum:shmem,memcached        restart 4.
 memqcache_oiddir                          text                        restart 4.1-4.7 '/var/log/pgpool/oiddir'
 memqcache_total_size                      long/B:0..                  restart 4.1-4.7 67108864
 min_spare_children                        int:1..                     reload  4.4-4.7 5
-notice_per_node_statement                 bool                        reload  4.5-4.7 off
+notice_per_node_statement                 bool                        reload  4.1-4.7 off
 num_init_children                         int:1..                     restart 4.1-4.7 32
 other_pgpool_hostname[n]                  text                        restart 4.1-4.1 'localhost'
 other_pgpool_port[n]                      int:1024..65535             restart 4.1-4.1 0
 other_wd_port[n]                          int:1024..65535             restart 4.1-4.1 0
-pcp_listen_addresses                      text                        restart 4.1-4.2 '*'
-pcp_listen_addresses                      list                        restart 4.3-4.7 'localhost'
+pcp_listen_addresses                      text                        restart 4.1-4.3 'localhost'
+pcp_listen_addresses                      list                        restart 4.4-4.7 'localhost'
 pcp_port                                  int:1024..65535             restart 4.1-4.7 9898
 pcp_socket_dir                            list                        restart 4.1-4.7 '/tmp'
 pgpool_port[n]                            int:1024..65535             restart 4.2-4.7 0
@@ -192,8 +192,7 @@ recovery_2nd_stage_command                text                        reload  4.
 recovery_database                         text                        reload  4.7-4.7 'postgres'
 recovery_password                         text                        reload  4.1-4.7 ''
 recovery_timeout                          int/s:0..                   reload  4.1-4.7 90
-recovery_user                             text                        reload  4.1-4.4 ''
-recovery_user                             text                        reload  4.5-4.5 'nobody'
+recovery_user                             text                        reload  4.1-4.5 'nobody'
 recovery_user                             text                        reload  4.6-4.7 ''
 relcache_expire                           long/s:0..                  restart 4.1-4.7 0
 relcache_query_target                     enum:master,load_balance_node reload  4.1-4.1 master
@@ -249,8 +248,7 @@ wd_life_point                             int:0..                     restart 4.
 wd_lifecheck_dbname                       text                        reload  4.1-4.2 'postgres'
 wd_lifecheck_dbname                       text                        reload  4.3-4.7 'template1'
 wd_lifecheck_method                       enum:query,heartbeat,external restart 4.1-4.7 heartbeat
-wd_lifecheck_password                     text                        reload  4.1-4.2 'postgres'
-wd_lifecheck_password                     text                        reload  4.3-4.7 ''
+wd_lifecheck_password                     text                        reload  4.1-4.7 ''
 wd_lifecheck_query                        text                        restart 4.1-4.7 'SELECT 1'
 wd_lifecheck_user                         text                        reload  4.1-4.5 'nobody'
 wd_lifecheck_user                         text                        reload  4.6-4.7 ''
@@ -270,4 +268,39 @@ write_function_list                       list                        reload  4.
 write_function_list                       list                        reload  4.3-4.7 ''
 """
 
-__all__ = ("FIRST", "LAST", "TABLE", "WORDS")
+# What the first releases of a major had instead, up to the last that did; "none": it did not know the name.
+EARLIER = r"""
+failover_on_backend_shutdown       bool         reload  4.3.0-4.3.8 on
+failover_on_backend_shutdown       bool         reload  4.4.0-4.4.5 on
+failover_on_backend_shutdown       bool         reload  4.5.0-4.5.0 on
+health_check_test                  none         -       4.1.0-4.1.10 -
+health_check_test                  none         -       4.2.0-4.2.7 -
+health_check_test                  none         -       4.3.0-4.3.0 -
+log_line_prefix                    text         reload  4.3.0-4.3.0 '%t: pid %p: '
+log_rotation_age                   int/min:10.. restart 4.2.0-4.2.4 1440
+log_rotation_size                  int/kB:1..   restart 4.2.0-4.2.1 0
+notice_per_node_statement          none         -       4.1.0-4.1.21 -
+notice_per_node_statement          none         -       4.2.0-4.2.18 -
+notice_per_node_statement          none         -       4.3.0-4.3.11 -
+notice_per_node_statement          none         -       4.4.0-4.4.8 -
+pcp_listen_addresses               text         restart 4.1.0-4.1.11 '*'
+pcp_listen_addresses               text         restart 4.2.0-4.2.8 '*'
+pcp_listen_addresses               text         restart 4.3.0-4.3.1 '*'
+recovery_user                      text         reload  4.1.0-4.1.18 ''
+recovery_user                      text         reload  4.2.0-4.2.15 ''
+recovery_user                      text         reload  4.3.0-4.3.8 ''
+recovery_user                      text         reload  4.4.0-4.4.5 ''
+recovery_user                      text         reload  4.5.0-4.5.0 ''
+wd_heartbeat_listen_addresses      none         -       4.7.0-4.7.0 -
+wd_heartbeat_listen_port           none         -       4.7.0-4.7.0 -
+wd_initial_node_showup_time        int/s:0..    reload  4.3.0-4.3.0 0
+wd_lifecheck_password              text         reload  4.1.0-4.1.14 'postgres'
+wd_lifecheck_password              text         reload  4.2.0-4.2.11 'postgres'
+wd_lifecheck_password              text         reload  4.3.0-4.3.4 'postgres'
+wd_lifecheck_password              text         reload  4.4.0-4.4.1 'postgres'
+wd_listen_address                  none         -       4.7.0-4.7.0 -
+wd_listen_port                     none         -       4.7.0-4.7.0 -
+wd_no_show_node_removal_timeout    none         -       4.3.0-4.3.0 -
+"""
+
+__all__ = ("EARLIER", "FIRST", "LAST", "TABLE", "WORDS")

@@ -80,6 +80,13 @@ def value_of(role, expression, variables):
     return _native(expression).render({**variables_of(role), **variables})
 
 
+def task_of(role, file, words):
+    """Return the task of a role whose name has these words."""
+    tasks = yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text(encoding="utf-8"))
+    (task,) = [one for one in tasks if words in one["name"]]
+    return task
+
+
 def cluster(databases=2, pgpools=2, **more):
     """Inventory variables of a cluster, as seen on its first pgpool."""
     hostvars = {}

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool import lint, pending, settings
 from ansible_collections.pgops.pgpool.plugins.module_utils._pgpool.lint_view import Facts
 
-from .rendering import cluster, render, value_of, variables_of
+from .rendering import cluster, render, task_of, value_of, variables_of
 
 VERSIONS = ("4.1.4", "4.2.5", "4.3.5", "4.4.5", "4.5.5", "4.6.1", "4.7.2")
 
@@ -192,7 +192,31 @@ def test_a_single_pgpool_says_who_decides():
 
 
 def test_trusted_servers_can_be_named():
-    assert conf(pgops_trusted_servers=["10.1.7.1", "10.1.7.2"])["trusted_servers"] == "'10.1.7.1,10.1.7.2'"
+    assert conf(pgops_trusted_servers=["10.1.7.107", "10.1.7.106"])["trusted_servers"] == "'10.1.7.107,10.1.7.106'"
+
+
+@pytest.mark.parametrize(
+    "pgpools, quorum, trusted, refused",
+    [
+        (2, "auto", ["10.1.7.1", "10.1.7.2"], ["10.1.7.1", "10.1.7.2"]),
+        (2, "auto", ["10.1.7.106", "10.1.7.107", "10.1.7.1"], ["10.1.7.1"]),
+        (4, "half_votes", ["10.1.7.106", "10.1.7.1"], ["10.1.7.1"]),
+        (2, "auto", ["10.1.7.107", "10.1.7.106"], []),
+        (2, "auto", [], []),  # the database hosts are taken
+        (2, "majority", ["10.1.7.1"], []),
+        (3, "half_votes", ["10.1.7.1", "10.1.7.2"], []),  # one of three decides nothing
+        (1, "half_votes", ["10.1.7.1"], []),
+    ],
+)
+def test_half_votes_trust_nobody_but_the_databases(pgpools, quorum, trusted, refused):
+    variables = cluster(2, pgpools, pgops_quorum=quorum, pgops_trusted_servers=trusted)
+    assert value_of("pgpool", "{{ __pgpool_trusted_elsewhere }}", variables) == refused
+    judge = task_of("pgpool", "quorum", "may not see the databases")["ansible.builtin.assert"]
+    good = "{{ " + judge["that"] + " }}"
+    assert value_of("pgpool", good, variables) is (not refused)
+    assert value_of("pgpool", good, {**variables, "pgpool_accept_risks": ["half_votes_blind"]}) is True
+    message = value_of("pgpool", judge["fail_msg"], variables)
+    assert all(address in message for address in refused) and "Next: " in message
 
 
 def test_a_single_pgpool_has_no_watchdog_and_systemd_binds_its_address():
@@ -508,3 +532,22 @@ def test_whose_files_these_are(marks, delivered, first_time, foreign):
     assert value_of("pgpool", "{{ __pgpool_first_time }}", variables) is first_time
     assert value_of("pgpool", "{{ __pgpool_foreign }}", variables) == foreign
     assert value_of("pgpool", "{{ __pgpool_guarded_paths | last }}", variables) == "/etc/pgpool2/pool_passwd"
+
+
+@pytest.mark.parametrize(
+    "words, given, seen",
+    [
+        ("the synchronous mode", {"pgops_synchronous": "sometimes"}, 'pgops_synchronous is "sometimes"'),
+        ("none of a function", {"pgops_write_functions": ["book", "app.f1", "f2()"]}, "app.f1, f2()"),
+        ("a query cache", {"pgops_query_cache": "on"}, 'pgops_query_cache is "on"'),
+        ("a query cache", {"pgops_query_cache": "shmem"}, "pgops_query_cache is shmem, and there are 2 pgpools"),
+    ],
+)
+def test_a_refusal_says_where_what_was_seen_and_what_to_do(words, given, seen):
+    judge = task_of("pgpool", "validate", words)["ansible.builtin.assert"]
+    variables = cluster(2, 2, **given)
+    assert value_of("pgpool", "{{ " + judge["that"] + " }}", variables) is False
+    assert value_of("pgpool", "{{ " + judge["that"] + " }}", cluster(2, 2)) is True
+    message = value_of("pgpool", judge["fail_msg"], variables)
+    assert message.startswith("Cannot write pgpool.conf for app-server1: ")
+    assert seen in message and "Next: " in message and message.endswith("Nothing was changed.")

@@ -37,7 +37,7 @@ def test_extra_settings_are_taken_by_the_names_of_the_installed_version():
         ("socket_dir", "/x", "4.6.1", "socket_dir is not called that in 4.6.*write unix_socket_directories"),
         ("unix_socket_directories", "/x", "4.3.5", ""),
         ("log_conections", True, "4.6.1", "log_conections is no setting of 4.6.*did you mean log_connections"),
-        ("log_backend_messages", "none", "4.3.5", "known from 4.6 to 4.7 only"),
+        ("log_backend_messages", "none", "4.3.5", "known from 4.6 on only"),
         ("ssl", "nope", "4.3.5", "neither on nor off"),
         ("health_check_period", "ten", "4.3.5", "not a number"),
         ("backend_weight", 1, "4.3.5", "lacks the number of a node"),

@@ -117,6 +117,8 @@ CASES = [
     ("warning", "even_votes", "enable_consensus_with_half_votes",
      {"enable_consensus_with_half_votes": "off"}, "4.3.5", FACTS),
     ("error", "half_votes_blind", "trusted_servers", {"trusted_servers": "''"}, "4.3.5", FACTS),
+    ("error", "half_votes_blind", "trusted_servers", {"trusted_servers": "'10.1.7.1,10.1.7.2'"}, "4.3.5", FACTS),
+    ("error", "half_votes_blind", "trusted_servers", {"trusted_servers": "'10.1.7.106, 10.1.7.1'"}, "4.7.2", FACTS),
     ("error", "no_quorum", "failover_when_quorum_exists", {"failover_when_quorum_exists": "off"}, "4.3.5", FACTS),
     ("warning", "no_consensus", "failover_require_consensus", {"failover_require_consensus": "off"}, "4.3.5", FACTS),
     ("warning", "one_voice_twice", "allow_multiple_failover_requests_from_node",
@@ -179,8 +181,8 @@ def test_functions_that_are_missed_with_their_schema_are_named_with_what_to_writ
 def test_functions_are_missed_only_where_the_list_decides(version, changed, missed):
     rules = [rule for _level, rule, _name in found(conf(version, **{"load_balance_mode": "on", **changed}), version)]
     assert rules == ["bare_function_names"] * missed
-    one = ("backend_hostname1", "backend_port1")
-    assert found(conf(version, one, **{"load_balance_mode": "on", **changed}), version) == []
+    one, seen = ("backend_hostname1", "backend_port1"), {"trusted_servers": "'10.1.7.106'"}
+    assert found(conf(version, one, **{"load_balance_mode": "on", **seen, **changed}), version) == []
 
 
 def test_what_a_blank_keeps_from_matching_is_named_with_what_to_write():
@@ -255,13 +257,68 @@ def test_defaults_count_too():
     assert "backend_shutdown" not in {rule for _l, rule, _n in found("backend_hostname0 = 'x'\n", "4.5.5")}
 
 
+@pytest.mark.parametrize(
+    "name, rule, before, since",
+    [
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.3.8", "4.3.9"),
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.4.5", "4.4.6"),
+        ("failover_on_backend_shutdown", "backend_shutdown", "4.5.0", "4.5.1"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.1.11", "4.1.12"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.2.8", "4.2.9"),
+        ("pcp_listen_addresses", "pcp_in_the_open", "4.3.1", "4.3.2"),
+    ],
+)
+def test_defaults_are_those_of_the_minor_release(name, rule, before, since):
+    (problem,) = lint(conf(before, without=(name,)), before, FACTS).problems
+    assert (problem.rule, problem.name) == (rule, name)
+    assert problem.what.endswith(f" is the default of {before}")
+    for later in (since, settings.major(since)):
+        assert found(conf(later, without=(name,)), later) == []
+
+
+@pytest.mark.parametrize(
+    "name, before, since",
+    [
+        ("notice_per_node_statement", "4.1.21", "4.1.22"),
+        ("notice_per_node_statement", "4.2.18", "4.2.19"),
+        ("notice_per_node_statement", "4.3.11", "4.3.12"),
+        ("notice_per_node_statement", "4.4.8", "4.4.9"),
+        ("health_check_test", "4.1.10", "4.1.11"),
+        ("health_check_test", "4.2.7", "4.2.8"),
+    ],
+)
+def test_names_are_those_of_the_minor_release(name, before, since):
+    (problem,) = lint(conf(before, **{name: "on"}), before, FACTS).problems
+    assert (problem.rule, problem.what) == ("unknown_name", f"is known from {since} on only, this is {before}")
+    for later in (since, settings.major(since)):
+        assert found(conf(later, **{name: "on"}), later) == []
+
+
 def test_a_package_may_have_been_built_with_other_defaults():
     text = conf(without=("logdir",))
     (there,) = lint(text, "4.3.5", FACTS).problems
-    assert there.what == "is not written, and '/tmp' is the default of 4.3"
+    assert there.what == "is not written, and '/tmp' is the default of 4.3.5"
     (debian,) = lint(text, "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems
-    assert (debian.name, debian.what) == ("logdir", "is not written, and '/var/log/postgresql' is the default of 4.3")
+    assert (debian.name, debian.what) == ("logdir", "is not written, and '/var/log/postgresql' is the default of 4.3.5")
     assert lint(conf(), "4.3.5", FACTS, defaults=settings.DEBIAN_DEFAULTS).problems == ()
+
+
+@pytest.mark.parametrize("pgpools, half, blind", [(2, "on", True), (4, "on", True), (3, "on", False)])
+def test_half_votes_trust_nobody_but_the_databases(pgpools, half, blind):
+    """Pgpool-II keeps the vote of one that reaches any trusted server: a gateway hides that it reaches no database."""
+    facts = FACTS._replace(pgpools=pgpools, max_connections=None)
+    text = conf(enable_consensus_with_half_votes=half, trusted_servers="'10.1.7.106,10.1.7.1,gateway2'")
+    problems = [(one.rule, one.what) for one in lint(text, "4.3.5", facts).problems]
+    what = "= '10.1.7.106,10.1.7.1,gateway2', with half votes, and no database is 10.1.7.1, gateway2"
+    assert problems == [("half_votes_blind", what)] * blind
+    assert {level for level, _rule, _name in found(text, facts=facts, accept=("half_votes_blind",))} <= {"warning"}
+    spaced = conf(trusted_servers="' 10.1.7.106 , 10.1.7.107,'")
+    assert found(spaced, facts=facts) == []
+
+
+def test_a_file_without_databases_says_nothing_of_who_is_trusted():
+    without = [name for name in GOOD if name.startswith("backend_")]
+    assert "half_votes_blind" not in {rule for _level, rule, _name in found(conf(without=without))}
 
 
 def test_facts_that_are_not_known_are_not_judged():

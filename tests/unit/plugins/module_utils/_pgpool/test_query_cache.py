@@ -35,10 +35,12 @@ def test_what_a_person_may_write(value, mode):
         ("off", 3, "", ""),
         ("shmem", 2, "", "each knows only the answers that it has cached itself"),
         ("memcached", 2, "10.1.7.1", "is memcached, and there are 2 pgpools"),
-        ("memcached", 1, " ", "pgops_memcached_host is not set"),
-        ("on", 1, "", 'found "on"'),
+        ("memcached", 1, " ", "is memcached, and pgops_memcached_host is not set"),
+        ("on", 1, "", 'is "on", which is none of off, shmem and memcached'),
+        (True, 1, "", 'is "True", which is none of off, shmem and memcached'),
     ],
 )
 def test_what_must_not_be(value, pgpools, host, words):
     problem = query_cache.problem(value, pgpools, host)
     assert (words in problem) if words else problem == ""
+    assert ("pgops_query_cache" in problem and "Next: " in problem) == bool(words)

@@ -166,18 +166,75 @@ def test_the_ranges_of_a_name_follow_each_other(name):
 @pytest.mark.parametrize(
     "name, version, default, apply",
     [
-        ("failover_on_backend_shutdown", "4.4", "on", "reload"),
-        ("failover_on_backend_shutdown", "4.5", "off", "reload"),
         ("load_balance_mode", "4.2", "off", "restart"),
         ("log_directory", "4.5", "'/tmp/pgpool_logs'", "restart"),
         ("log_directory", "4.6", "'/tmp/pgpool_logs'", "reload"),
-        ("pcp_listen_addresses", "4.2", "'*'", "restart"),
-        ("pcp_listen_addresses", "4.3", "'localhost'", "restart"),
     ],
 )
 def test_what_changed_between_versions(name, version, default, apply):
     setting = settings.lookup(name, version)
     assert (setting.default, setting.apply) == (default, apply)
+
+
+@pytest.mark.parametrize(
+    "name, earlier, later, releases",
+    [
+        ("failover_on_backend_shutdown", "on", "off", "4.3.8/4.3.9 4.4.5/4.4.6 4.5.0/4.5.1"),
+        ("log_line_prefix", "'%t: pid %p: '", "'%m: %a pid %p: '", "4.3.0/4.3.1"),
+        ("log_rotation_size", "0", "10240", "4.2.1/4.2.2"),
+        ("pcp_listen_addresses", "'*'", "'localhost'", "4.1.11/4.1.12 4.2.8/4.2.9 4.3.1/4.3.2"),
+        ("recovery_user", "''", "'nobody'", "4.1.18/4.1.19 4.2.15/4.2.16 4.3.8/4.3.9 4.4.5/4.4.6 4.5.0/4.5.1"),
+        ("wd_lifecheck_password", "'postgres'", "''", "4.1.14/4.1.15 4.2.11/4.2.12 4.3.4/4.3.5 4.4.1/4.4.2"),
+    ],
+)
+def test_a_default_that_changed_within_a_major(name, earlier, later, releases):
+    for one in releases.split():
+        before, since = one.split("/")
+        assert settings.lookup(name, f"{settings.major(before)}.0").default == earlier
+        assert settings.lookup(name, before).default == earlier
+        assert settings.lookup(name, f"{since}-1+deb12u1").default == later
+        # Where only the major is known, the newest release of it is taken: nothing is found that may not be there.
+        assert settings.lookup(name, settings.major(since)).default == later
+
+
+@pytest.mark.parametrize(
+    "name, releases",
+    [
+        ("health_check_test", "4.1.10/4.1.11 4.2.7/4.2.8 4.3.0/4.3.1"),
+        ("notice_per_node_statement", "4.1.21/4.1.22 4.2.18/4.2.19 4.3.11/4.3.12 4.4.8/4.4.9"),
+        ("wd_heartbeat_listen_addresses", "4.7.0/4.7.1"),
+        ("wd_heartbeat_listen_port", "4.7.0/4.7.1"),
+        ("wd_listen_address", "4.7.0/4.7.1"),
+        ("wd_listen_port", "4.7.0/4.7.1"),
+        ("wd_no_show_node_removal_timeout", "4.3.0/4.3.1"),
+    ],
+)
+def test_a_name_that_came_within_a_major(name, releases):
+    for one in releases.split():
+        before, since = one.split("/")
+        assert settings.lookup(name, before) is None and name not in settings.known_names(before)
+        assert settings.name_in(name, before) is None
+        assert settings.render(name, "1", before) == f"# {name}: only from Pgpool-II {since} on"
+        for later in (since, settings.major(since)):
+            assert settings.lookup(name, later) and name in settings.known_names(later)
+
+
+def test_a_name_and_a_range_that_went_within_a_major():
+    assert settings.lookup("wd_initial_node_showup_time", "4.3.0")
+    for version in ("4.2.24", "4.3.1", "4.3"):
+        assert settings.lookup("wd_initial_node_showup_time", version) is None
+    for name, before, since in (("log_rotation_age", "4.2.4", "4.2.5"), ("log_rotation_size", "4.2.1", "4.2.2")):
+        with pytest.raises(setting_values.WrongValue):
+            setting_values.understand(settings.lookup(name, before), "0")
+        assert setting_values.understand(settings.lookup(name, since), "0") == 0
+
+
+@pytest.mark.parametrize("name", sorted(settings.EARLIER))
+def test_what_was_earlier_is_of_one_major_and_differs_from_what_came(name):
+    for one in settings.EARLIER[name]:
+        assert settings.major(one.first) == settings.major(one.last) and one.first.endswith(".0")
+        now = settings.lookup(name, settings.major(one.first))
+        assert now is None or now[2:6] + now[8:] != one[2:6] + one[8:]
 
 
 @pytest.mark.parametrize(
