@@ -16,6 +16,7 @@ import pytest
 from guarded import Pair
 from pair_faults import KEEPALIVED, Pgpools
 from proof import CHECKOUT, eventually
+from suites import this_suite
 from vip_by_hand import ByHand
 
 
@@ -128,10 +129,11 @@ def test_a_pgpool_host_that_nobody_can_log_in_to(vip):
 
 @pytest.mark.matrix
 def test_nobody(vip):
-    """The watchdog's leader does not notice that its address is gone; keepalived may be quicker than the question."""
+    """Before Pgpool-II 4.3 the watchdog's leader does not notice that its address is gone; others may be quicker."""
+    blind = Pgpools(vip.lab).manager != KEEPALIVED and this_suite().pgpool in ("4.1", "4.2")
     vip.remove(vip.right)
     status, found, printed = vip.check()
-    assert found or Pgpools(vip.lab).manager == KEEPALIVED, printed
+    assert found or not blind, printed
     if found:
         assert status != 0 and [item["code"] for item in found] == ["vip_nobody"]
         assert "nobody answers for it on the network" in found[0]["message"]
