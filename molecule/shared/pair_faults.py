@@ -31,7 +31,7 @@ from watched import Holders, Primaries
 
 PARENT = "$(head -n1 /var/run/postgresql/pgpool.pid)"
 SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nodes that it has to see up
-ALONE = 10.0  # seconds that a fault lasts during which nobody can be served, such as one of a single pgpool
+LASTS = 10.0  # seconds that a fault lasts at least, unless the address has to move: all have noticed it by then
 MANY = 1000  # sessions: more children than a lab has
 KEEPALIVED = "keepalived"
 
@@ -366,11 +366,11 @@ class Drill(drills.Drill):
         return f"{self.holder} has the address, by {self.pgpools.manager}"
 
     def _wait_for_service(self, at):
-        alone = len(self.lab.pgpools) == 1 and self.fault.undo is not None
-        if alone or self.fault.away:
-            time.sleep(ALONE)
-        else:
+        begun, alone = time.monotonic(), len(self.lab.pgpools) == 1 and self.fault.undo is not None
+        if not alone and not self.fault.away:
             eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
+        if self.fault.undo and not (self.fault.moves and self.other):
+            time.sleep(max(0.0, begun + LASTS - time.monotonic()))
         if self.fault.moves and self.other:  # of a pgpool that hangs the clients may notice nothing
             others = [name for name in self.pgpools.able if name != self.holder]
             eventually(lambda: self.lab.vip_holders(others), timeout=self.limit)

@@ -9,7 +9,7 @@ import os
 from functools import cache
 
 import pytest
-from pair_faults import ALONE, FAULTS, Drill
+from pair_faults import LASTS, FAULTS, Drill
 from proof import Lab
 from suites import keep_figures
 
@@ -46,7 +46,7 @@ def test_the_service_is_back(report):
     """Not before the fault is over when nobody can serve; without a majority of the pgpools nobody is promoted."""
     assert report["outage_s"] is not None and report["outage_s"] <= SERVICE
     if FAULTS[report["fault"]].away:
-        assert report["outage_s"] >= ALONE
+        assert report["outage_s"] >= LASTS
     assert report["acknowledged"] > 80
 
 
