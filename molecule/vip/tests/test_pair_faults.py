@@ -9,7 +9,7 @@ import os
 from functools import cache
 
 import pytest
-from pair_faults import LASTS, FAULTS, Drill
+from pair_faults import FAULTS, LASTS, Drill
 from proof import Lab
 from suites import keep_figures
 
