@@ -34,6 +34,7 @@ SETTLE = 150.0  # seconds: a pgpool that has to join the watchdog again, and nod
 LASTS = 10.0  # seconds that a fault lasts at least, unless the address has to move: all have noticed it by then
 MANY = 1000  # sessions: more children than a lab has
 KEEPALIVED = "keepalived"
+ELECTS = 10.0  # seconds more, with the watchdog: until the next leader has the address
 
 
 class Fault(t.NamedTuple):
@@ -370,7 +371,8 @@ class Drill(drills.Drill):
         if not alone and not self.fault.away:
             eventually(lambda: self._served(at), timeout=self.limit, interval=0.1)
         if self.fault.undo and not (self.fault.moves and self.other):
-            time.sleep(max(0.0, begun + LASTS - time.monotonic()))
+            lasts = LASTS + (ELECTS if self.pgpools.manager == "watchdog" else 0)
+            time.sleep(max(0.0, begun + lasts - time.monotonic()))
         if self.fault.moves and self.other:  # of a pgpool that hangs the clients may notice nothing
             others = [name for name in self.pgpools.able if name != self.holder]
             eventually(lambda: self.lab.vip_holders(others), timeout=self.limit)
