@@ -11,7 +11,7 @@ from __future__ import annotations
 from .moving import unasked
 from .vip_seen import holders_of
 
-USUAL_GAP = {"keepalived": "about half a second", "watchdog": "about 9 s"}
+USUAL_GAP = {"keepalived": "about half a second", "watchdog": "about 10 s"}
 
 
 def plan_text(gate, view, target, wanted):

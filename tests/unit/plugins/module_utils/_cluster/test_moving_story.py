@@ -29,7 +29,7 @@ def plan(manager, drain=2, probe_host="postgres-db1"):
 @pytest.mark.parametrize(
     ("manager", "words"),
     [
-        ("watchdog", ("stop pgpool on app-server1 (a timer", "start pgpool on app-server1 again", "about 9 s")),
+        ("watchdog", ("stop pgpool on app-server1 (a timer", "start pgpool on app-server1 again", "about 10 s")),
         ("keepalived", ("have keepalived on app-server1 give the address up", "about half a second")),
     ],
 )
